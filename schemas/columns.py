@@ -1,0 +1,57 @@
+"""The columns of `assets.changed` and `assets.assessed`: a message is one Arrow IPC stream with one record batch, a row an asset version.
+
+The first part of a row is the asset document's fields (`schemas/asset.py`), by column name; then what intake knows of the change
+(CHANGE), then what the assessor found (ASSESSMENT).
+"""
+
+from typing import Final
+
+import pyarrow as pa
+
+from schemas.asset import LOAN, Kind
+
+ARROW: Final = {Kind.TEXT: pa.string(), Kind.MONEY: pa.int64(), Kind.RATE: pa.int64(), Kind.WHOLE: pa.int64(), Kind.DAY: pa.int64()}
+
+CHANGE: Final = (
+    pa.field("version", pa.int32(), nullable=False),  # 1, 2, 3 … of the asset, without gaps
+    pa.field("change", pa.string(), nullable=False),  # a Change
+    pa.field("digest", pa.binary(16), nullable=False),  # XXH3-128 of the document's bytes
+    pa.field("batch", pa.string(), nullable=False),
+    pa.field("position", pa.int64(), nullable=False),  # byte position of the document in its batch
+    pa.field("delta_principal", pa.int64(), nullable=False),  # cents paid since the version before
+    pa.field("delta_interest", pa.int64(), nullable=False),
+    pa.field("delta_fees", pa.int64(), nullable=False),
+)
+
+ASSESSMENT: Final = (
+    pa.field("remaining_months", pa.int64(), nullable=False),  # instalments still to come
+    pa.field("instalment_cents", pa.int64(), nullable=False),
+    pa.field("last_instalment_cents", pa.int64(), nullable=False),  # takes the rounding residual
+    pa.field("interest_cents", pa.int64(), nullable=False),  # of all instalments of the original schedule
+    pa.field("score", pa.int64(), nullable=False),  # points of the product's scorecard
+    pa.field("risk_group", pa.string(), nullable=False),
+    pa.field("price_bp", pa.int64(), nullable=False),  # sell price, basis points of the amount
+)
+
+CHANGED: Final = pa.schema([*(pa.field(f.column, ARROW[f.kind], nullable=not f.required) for f in LOAN), *CHANGE])
+ASSESSED: Final = pa.schema([*CHANGED, *ASSESSMENT])
+
+
+def encode(batch: pa.RecordBatch) -> bytes:
+    """One record batch as an Arrow IPC stream: schema, batch, end."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def decode(value: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """The record batch of `encode`.
+
+    Raises:
+        ValueError: the columns are not those of `schema`: writer and reader are of different versions.
+    """
+    with pa.ipc.open_stream(value) as reader:
+        if not reader.schema.equals(schema):
+            raise ValueError(f"columns differ: expected {schema.names}, got {reader.schema.names}")
+        return reader.read_next_batch()

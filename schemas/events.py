@@ -1,0 +1,178 @@
+"""The events between the agents and on the published topics, as typed structs; on the wire they are JSON.
+
+A published topic carries one event per message. `offers`, the matcher's log, carries a JSON array of events per message. The asset
+topics between intake, assessor, merger and router carry columns (`schemas/columns.py`). Amounts are int, in cents of the
+event's currency, and say so in their names; rates are parts per million a year. `schemas/asyncapi.yaml` lists them for
+subscribers.
+"""
+
+from typing import Final
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="event"):
+    """The base of all events: immutable, strict on reading, tagged by the field `event`."""
+
+
+class BatchReceived(Event, tag="batch.received"):
+    """The gateway has handed all of a batch's documents to the broker. `error` says why a cut-off batch ended, `position` where, in bytes."""
+
+    batch: str
+    originator: str
+    documents: int
+    bytes: int
+    digest: str  # XXH3-128 of the bytes received, hexadecimal
+    oversized: int = 0  # rejected by the gateway itself, counted in documents
+    error: str = ""
+    position: int = 0
+
+
+class BatchProgress(Event, tag="batch.progress"):
+    """Outcomes of some of a batch's documents, counted by one Step of intake; `counts` by Change, "unchanged" or "rejected"."""
+
+    batch: str
+    originator: str
+    counts: dict[str, int]
+
+
+class Rejected(Event, tag="asset.rejected"):
+    """One document that was put in quarantine. `document` is its BSON (at most the first 64 KiB), base64 in JSON."""
+
+    batch: str
+    originator: str
+    asset: str  # empty if it could not be read
+    position: int  # of the document's first byte in its batch, or in its message if the originator produced it
+    field: str  # the path of the field at fault, empty if it is the document as a whole
+    reason: str
+    source: str  # topic-partition-offset of the message that brought it, empty if it never got that far
+    document: bytes = b""
+
+
+class Repayment(Event, tag="repayment.reported"):
+    """What was paid on an asset since its version before; deltas, a correction downwards is negative."""
+
+    originator: str
+    asset: str
+    version: int
+    currency: str
+    principal_cents: int
+    interest_cents: int
+    fees_cents: int
+    outstanding_cents: int
+    batch: str
+
+
+class Criteria(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which assets a bucket takes; an absent criterion takes all. Bounds are included."""
+
+    risk_groups: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    originators: tuple[str, ...] = ()
+    rate_ppm_min: int = 0
+    rate_ppm_max: int = 2_000_000
+    remaining_months_max: int = 600
+    days_past_due_max: int = 0
+
+
+class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    name: str
+    share_percent: int
+    criteria: Criteria = Criteria()
+
+
+class Portfolio(Event, tag="portfolio.placed"):
+    """What an investor wants, one version of it. The shares of its buckets add up to 100."""
+
+    portfolio: str
+    investor: str
+    version: int
+    currency: str
+    size_cents: int
+    buckets: tuple[Bucket, ...]
+    bid_cents_max: int  # the most that goes into one asset
+    closed: bool = False  # its open buy offers are withdrawn and none placed
+
+
+class SellOffer(Event, tag="sell_offer.placed"):
+    """An asset version for sale; it replaces every earlier version's offer of the same asset. `offer` is originator/asset/version."""
+
+    offer: str
+    originator: str
+    asset: str
+    version: int
+    product: str
+    currency: str
+    country: str
+    amount_cents: int
+    price_bp: int  # of the amount; 10,000 is par
+    rate_ppm: int
+    remaining_months: int
+    days_past_due: int
+    risk_group: str
+    all_or_none: bool
+    bid_cents_min: int
+    bid_cents_max: int
+    updated: bool = False  # False: the asset's first offer, or its first since a withdrawal
+
+
+class SellOfferWithdrawn(Event, tag="sell_offer.withdrawn"):
+    """The asset is no longer for sale; bids that have not become investments are released."""
+
+    offer: str  # the version that withdraws
+    originator: str
+    asset: str
+    version: int
+    reason: str  # a Change
+
+
+class BuyOffer(Event, tag="buy_offer.placed"):
+    """Money of one bucket of one portfolio version that looks for assets. `offer` is portfolio/version/bucket."""
+
+    offer: str
+    investor: str
+    portfolio: str
+    version: int
+    bucket: str
+    currency: str
+    amount_cents: int
+    bid_cents_max: int
+    criteria: Criteria
+
+
+class BuyOfferWithdrawn(Event, tag="buy_offer.withdrawn"):
+    """The buy offer ends; its bids that have not become investments are released, its investments stay."""
+
+    offer: str
+    investor: str
+
+
+class Investment(Event, tag="investment.made"):
+    """An amount of one buy offer in one sell offer. `investment` is sell offer + '/' + its match number."""
+
+    investment: str
+    sell_offer: str
+    buy_offer: str
+    originator: str
+    asset: str
+    version: int
+    investor: str
+    portfolio: str
+    bucket: str
+    currency: str
+    amount_cents: int
+    price_bp: int
+    rate_ppm: int
+    risk_group: str
+
+
+MarketEvent = SellOffer | SellOfferWithdrawn | BuyOffer | BuyOfferWithdrawn
+BatchEvent = BatchReceived | BatchProgress
+
+encode: Final = msgspec.json.Encoder().encode
+decode_market: Final = msgspec.json.Decoder(list[MarketEvent]).decode
+decode_batch: Final = msgspec.json.Decoder(BatchEvent).decode
+decode_portfolio: Final = msgspec.json.Decoder(Portfolio).decode
+decode_investment: Final = msgspec.json.Decoder(Investment).decode
+decode_rejected: Final = msgspec.json.Decoder(Rejected).decode
+decode_repayment: Final = msgspec.json.Decoder(Repayment).decode

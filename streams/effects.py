@@ -1,0 +1,103 @@
+"""What goes into an agent and what comes out of it: the whole interface between the pure core and the Step.
+
+An agent's `compute` is a pure function (state, messages) -> Effects. The Step runs it and makes the records, the table rows and the
+source offset one transaction; a Sink's `compute` returns Statements, which become one PostgreSQL transaction with the offset.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from streams.topics import Topic
+
+Headers = tuple[tuple[str, bytes], ...]
+Rows = Mapping[bytes, bytes | None]  # a table's changed rows; None deletes
+
+
+class Message(NamedTuple):
+    """One record of a source partition, as read (committed only)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+    @property
+    def source(self) -> str:
+        """topic-partition-offset: where a reader finds it again."""
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+class Record(NamedTuple):
+    """One record to write: to `partition`, or where it is None to the partition of `key` (murmur2, as Java's default)."""
+
+    topic: Topic
+    key: bytes | None
+    value: bytes
+    partition: int | None = None
+    headers: Headers = ()
+
+
+@dataclass(slots=True)
+class Effects:
+    """All that one Step does: records in order, and the table's changed rows."""
+
+    records: list[Record] = field(default_factory=list)
+    rows: dict[bytes, bytes | None] = field(default_factory=dict)
+    poison: int = 0  # messages that could not be read at all and were put in quarantine whole
+
+
+class State(Protocol):
+    """What an agent holds of one partition. Built from the table's rows alone, changed by committed rows alone."""
+
+    def apply(self, rows: Rows) -> None:
+        """Take in rows: all of the changelog when the partition opens, then those of each committed Step."""
+
+
+class Table(dict[bytes, bytes]):
+    """The plain State: the rows themselves."""
+
+    def apply(self, rows: Rows) -> None:
+        for key, value in rows.items():
+            if value is None:
+                self.pop(key, None)
+            else:
+                self[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An agent: one source topic, one table, one pure function."""
+
+    name: str
+    source: Topic
+    table: Topic
+    compute: Callable[[Any, Sequence[Message]], Effects]
+    state: Callable[[], State] = Table
+
+
+class Copy(NamedTuple):
+    """Rows for PostgreSQL's COPY: `csv` has `columns` in order, no header; an unquoted empty field is null."""
+
+    table: str
+    columns: tuple[str, ...]
+    csv: bytes
+
+
+class Execute(NamedTuple):
+    """One statement, run once for each tuple of arguments."""
+
+    sql: str
+    arguments: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """An agent whose effects are PostgreSQL rows: statements and offset are one transaction, the stored offset is the fence."""
+
+    name: str
+    source: Topic
+    compute: Callable[[Sequence[Message]], list[Copy | Execute]]

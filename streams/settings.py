@@ -1,0 +1,96 @@
+"""The only reader of the environment. All settings are read once, at start; every fault is named at once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas import catalog
+from streams import topics
+
+
+class SettingsError(ValueError):
+    """The environment does not say what it must: the message has a line for each variable at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One process's settings; each field is the variable TRANCHE_ + its name in capitals."""
+
+    home: Path  # data folders, logs, run.json of `tranche up`
+    kafka: str  # bootstrap server, host:port
+    postgres: str  # DSN, postgresql://…
+    secret: str  # signs the bearer tokens of originators, investors and operators
+    catalog: Path  # folder with originators.yaml and products/
+    gateway_host: str
+    gateway_port: int
+    ops_host: str  # of the worker's web views
+    ops_port: int
+    worker: str  # this worker's name: its static membership in the consumer group
+    group: str  # consumer group and prefix of the transactional ids; one a system
+    session_timeout_s: float  # a silent worker's partitions move after this
+
+    def load_catalog(self) -> catalog.Catalog:
+        """Read and check products and originators.
+
+        Raises:
+            CatalogError: names file and field.
+        """
+        files = {str(path): path.read_text() for path in sorted((self.catalog / "products").glob("*.yaml"))}
+        originators = self.catalog / "originators.yaml"
+        if not originators.is_file():
+            raise catalog.CatalogError(f"{originators}: there is no such file; TRANCHE_CATALOG names the folder that has it")
+        return catalog.parse(files, (str(originators), originators.read_text()), topics.MARKETS)
+
+
+DEFAULTS = {
+    "home": ".tranche",
+    "kafka": "127.0.0.1:19092",
+    "postgres": "",
+    "secret": "",
+    "catalog": str(Path(catalog.__file__).parent),
+    "gateway_host": "127.0.0.1",
+    "gateway_port": "8080",
+    "ops_host": "127.0.0.1",
+    "ops_port": "6066",
+    "worker": "worker-1",
+    "group": "tranche",
+    "session_timeout_s": "8",
+}
+PORTS = ("gateway_port", "ops_port")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of `environ` (default: the process's environment).
+
+    Raises:
+        SettingsError: with one line for every variable that is wrong or unknown.
+    """
+    given = {k.removeprefix("TRANCHE_").lower(): v for k, v in (os.environ if environ is None else environ).items() if k.startswith("TRANCHE_")}
+    faults = [f"TRANCHE_{name.upper()}: unknown; known are {', '.join(sorted(DEFAULTS))}" for name in sorted(given.keys() - DEFAULTS.keys())]
+    text = {**DEFAULTS, **given}
+    faults += [f"TRANCHE_{port.upper()}: {text[port]!r} is no port (0 to 65535)" for port in PORTS if not _is_port(text[port])]
+    if not _is_positive(text["session_timeout_s"]):
+        faults.append(f"TRANCHE_SESSION_TIMEOUT_S: {text['session_timeout_s']!r} is no number of seconds from 6 to 300")
+    if text["postgres"] and not text["postgres"].startswith(("postgresql://", "postgres://")):
+        faults.append("TRANCHE_POSTGRES: must be a DSN, postgresql://user@host:port/database")
+    if ":" not in text["kafka"]:
+        faults.append(f"TRANCHE_KAFKA: {text['kafka']!r} must be host:port")
+    if text["secret"] and len(text["secret"]) < 32:
+        faults.append("TRANCHE_SECRET: must have at least 32 characters")
+    if faults:
+        raise SettingsError("\n".join(faults))
+    paths = {"home": Path(text["home"]).absolute(), "catalog": Path(text["catalog"]).absolute()}
+    numbers = {**{port: int(text[port]) for port in PORTS}, "session_timeout_s": float(text["session_timeout_s"])}
+    return Settings(**{**text, **paths, **numbers})  # type: ignore[arg-type]
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and int(text) <= 65535
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return 6 <= float(text) <= 300  # the broker's own bounds for a session timeout
+    except ValueError:
+        return False

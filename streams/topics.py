@@ -1,0 +1,65 @@
+"""Every topic, in flow order: what it carries, its key, its partitions, how long it is kept, who writes and who reads it.
+
+Topics are created by `tranche up` (or `tranche topics`) with exactly these settings and never altered: a key's partition is for life.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+ASSET_PARTITIONS: Final = 8
+MARKETS: Final = ("EUR", "USD", "GBP")  # a market's partition of `offers` is its place here; append only
+MESSAGE_BYTES_MAX: Final = 1024 * 1024
+DAY_MS: Final = 24 * 3600 * 1000
+FOR_EVER: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic's name and settings; `retention_ms` -1 is for ever, `compacted` keeps the latest record of each key."""
+
+    name: str
+    partitions: int
+    retention_ms: int = FOR_EVER
+    compacted: bool = False
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Its settings as Kafka's topic configuration."""
+        policy = {"cleanup.policy": "compact"} if self.compacted else {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        return {**policy, "max.message.bytes": str(MESSAGE_BYTES_MAX + 64 * 1024)}
+
+
+def table(agent: str, partitions: int = ASSET_PARTITIONS) -> Topic:
+    """The changelog of an agent's table: one record per key, compacted, as many partitions as the agent's source."""
+    return Topic(f"{agent}.table", partitions, compacted=True)
+
+
+# BSON sequence; key originator/asset (or none, if the partition is explicit); headers originator, batch, positions.
+# Originators and the gateway -> intake.
+INGEST: Final = Topic("assets.ingest", ASSET_PARTITIONS, 7 * DAY_MS)
+# Arrow columns CHANGED; partition of originator/asset. intake -> assessor.
+CHANGED: Final = Topic("assets.changed", ASSET_PARTITIONS, 7 * DAY_MS)
+# Rejected, JSON; key originator. intake, gateway -> merger, people.
+REJECTED: Final = Topic("assets.rejected", ASSET_PARTITIONS, 30 * DAY_MS)
+# Repayment, JSON; key originator/asset. intake -> subscribers, the ledger to come.
+REPAYMENTS: Final = Topic("repayments.reported", ASSET_PARTITIONS, FOR_EVER)
+# BatchReceived, BatchProgress, JSON; key batch. gateway, intake -> merger.
+BATCHES: Final = Topic("batches.status", ASSET_PARTITIONS, 30 * DAY_MS)
+# Arrow columns ASSESSED; partition of originator/asset. assessor -> merger, router.
+ASSESSED: Final = Topic("assets.assessed", ASSET_PARTITIONS, 7 * DAY_MS)
+# Portfolio, JSON; key investor. gateway -> trader.
+PORTFOLIOS: Final = Topic("portfolios", ASSET_PARTITIONS, FOR_EVER)
+# JSON array of MarketEvent; partition of the market: the log whose order is the truth. router, trader -> matcher.
+OFFERS: Final = Topic("offers", len(MARKETS), FOR_EVER)
+# Investment, JSON; key investor. matcher -> merger, subscribers.
+INVESTMENTS: Final = Topic("investments", ASSET_PARTITIONS, FOR_EVER)
+
+INTAKE_TABLE: Final = table("intake")
+ASSESSOR_TABLE: Final = table("assessor")
+ROUTER_TABLE: Final = table("router")
+TRADER_TABLE: Final = table("trader")
+MATCHER_TABLE: Final = table("matcher", len(MARKETS))
+
+FLOW: Final = (INGEST, CHANGED, REJECTED, REPAYMENTS, BATCHES, ASSESSED, PORTFOLIOS, OFFERS, INVESTMENTS)
+TABLES: Final = (INTAKE_TABLE, ASSESSOR_TABLE, ROUTER_TABLE, TRADER_TABLE, MATCHER_TABLE)
+ALL: Final = FLOW + TABLES
