@@ -15,8 +15,8 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """The base of all events: immutable, strict on reading, tagged by the field `event`."""
 
 
-class BatchReceived(Event, tag="batch.received"):
-    """The gateway has handed all of a batch's documents to the broker. `error` says why a cut-off batch ended, `position` where, in bytes."""
+class BatchReceived(Event, frozen=True, tag="batch.received"):
+    """The gateway has handed all of a batch's documents to the broker. `error` says why a cut-off one ended, `position` where, in bytes."""
 
     batch: str
     originator: str
@@ -28,7 +28,7 @@ class BatchReceived(Event, tag="batch.received"):
     position: int = 0
 
 
-class BatchProgress(Event, tag="batch.progress"):
+class BatchProgress(Event, frozen=True, tag="batch.progress"):
     """Outcomes of some of a batch's documents, counted by one Step of intake; `counts` by Change, "unchanged" or "rejected"."""
 
     batch: str
@@ -36,7 +36,7 @@ class BatchProgress(Event, tag="batch.progress"):
     counts: dict[str, int]
 
 
-class Rejected(Event, tag="asset.rejected"):
+class Rejected(Event, frozen=True, tag="asset.rejected"):
     """One document that was put in quarantine. `document` is its BSON (at most the first 64 KiB), base64 in JSON."""
 
     batch: str
@@ -49,7 +49,7 @@ class Rejected(Event, tag="asset.rejected"):
     document: bytes = b""
 
 
-class Repayment(Event, tag="repayment.reported"):
+class Repayment(Event, frozen=True, tag="repayment.reported"):
     """What was paid on an asset since its version before; deltas, a correction downwards is negative."""
 
     originator: str
@@ -81,7 +81,7 @@ class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     criteria: Criteria = Criteria()
 
 
-class Portfolio(Event, tag="portfolio.placed"):
+class Portfolio(Event, frozen=True, tag="portfolio.placed"):
     """What an investor wants, one version of it. The shares of its buckets add up to 100."""
 
     portfolio: str
@@ -94,7 +94,7 @@ class Portfolio(Event, tag="portfolio.placed"):
     closed: bool = False  # its open buy offers are withdrawn and none placed
 
 
-class SellOffer(Event, tag="sell_offer.placed"):
+class SellOffer(Event, frozen=True, tag="sell_offer.placed"):
     """An asset version for sale; it replaces every earlier version's offer of the same asset. `offer` is originator/asset/version."""
 
     offer: str
@@ -116,7 +116,7 @@ class SellOffer(Event, tag="sell_offer.placed"):
     updated: bool = False  # False: the asset's first offer, or its first since a withdrawal
 
 
-class SellOfferWithdrawn(Event, tag="sell_offer.withdrawn"):
+class SellOfferWithdrawn(Event, frozen=True, tag="sell_offer.withdrawn"):
     """The asset is no longer for sale; bids that have not become investments are released."""
 
     offer: str  # the version that withdraws
@@ -126,7 +126,7 @@ class SellOfferWithdrawn(Event, tag="sell_offer.withdrawn"):
     reason: str  # a Change
 
 
-class BuyOffer(Event, tag="buy_offer.placed"):
+class BuyOffer(Event, frozen=True, tag="buy_offer.placed"):
     """Money of one bucket of one portfolio version that looks for assets. `offer` is portfolio/version/bucket."""
 
     offer: str
@@ -140,14 +140,14 @@ class BuyOffer(Event, tag="buy_offer.placed"):
     criteria: Criteria
 
 
-class BuyOfferWithdrawn(Event, tag="buy_offer.withdrawn"):
+class BuyOfferWithdrawn(Event, frozen=True, tag="buy_offer.withdrawn"):
     """The buy offer ends; its bids that have not become investments are released, its investments stay."""
 
     offer: str
     investor: str
 
 
-class Investment(Event, tag="investment.made"):
+class Investment(Event, frozen=True, tag="investment.made"):
     """An amount of one buy offer in one sell offer. `investment` is sell offer + '/' + its match number."""
 
     investment: str

@@ -36,7 +36,7 @@ class Record(NamedTuple):
 
     topic: Topic
     key: bytes | None
-    value: bytes
+    value: bytes | None  # None deletes the key of a table
     partition: int | None = None
     headers: Headers = ()
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas import catalog
+from schemas import catalog as catalogs
 from streams import topics
 
 
@@ -30,7 +30,7 @@ class Settings:
     group: str  # consumer group and prefix of the transactional ids; one a system
     session_timeout_s: float  # a silent worker's partitions move after this
 
-    def load_catalog(self) -> catalog.Catalog:
+    def load_catalog(self) -> catalogs.Catalog:
         """Read and check products and originators.
 
         Raises:
@@ -39,8 +39,8 @@ class Settings:
         files = {str(path): path.read_text() for path in sorted((self.catalog / "products").glob("*.yaml"))}
         originators = self.catalog / "originators.yaml"
         if not originators.is_file():
-            raise catalog.CatalogError(f"{originators}: there is no such file; TRANCHE_CATALOG names the folder that has it")
-        return catalog.parse(files, (str(originators), originators.read_text()), topics.MARKETS)
+            raise catalogs.CatalogError(f"{originators}: there is no such file; TRANCHE_CATALOG names the folder that has it")
+        return catalogs.parse(files, (str(originators), originators.read_text()), topics.MARKETS)
 
 
 DEFAULTS = {
@@ -48,7 +48,7 @@ DEFAULTS = {
     "kafka": "127.0.0.1:19092",
     "postgres": "",
     "secret": "",
-    "catalog": str(Path(catalog.__file__).parent),
+    "catalog": str(Path(catalogs.__file__).parent),
     "gateway_host": "127.0.0.1",
     "gateway_port": "8080",
     "ops_host": "127.0.0.1",
@@ -60,14 +60,17 @@ DEFAULTS = {
 PORTS = ("gateway_port", "ops_port")
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of `environ` (default: the process's environment).
+def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | None = None) -> Settings:
+    """The settings of `environ` (default: the process's environment); `over`, what a command line says, goes before it.
 
     Raises:
         SettingsError: with one line for every variable that is wrong or unknown.
     """
-    given = {k.removeprefix("TRANCHE_").lower(): v for k, v in (os.environ if environ is None else environ).items() if k.startswith("TRANCHE_")}
-    faults = [f"TRANCHE_{name.upper()}: unknown; known are {', '.join(sorted(DEFAULTS))}" for name in sorted(given.keys() - DEFAULTS.keys())]
+    said = {**(os.environ if environ is None else environ), **(over or {})}
+    given = {k.removeprefix("TRANCHE_").lower(): v for k, v in said.items() if k.startswith("TRANCHE_")}
+    faults = [
+        f"TRANCHE_{name.upper()}: unknown; known are {', '.join(sorted(DEFAULTS))}" for name in sorted(given.keys() - DEFAULTS.keys())
+    ]
     text = {**DEFAULTS, **given}
     faults += [f"TRANCHE_{port.upper()}: {text[port]!r} is no port (0 to 65535)" for port in PORTS if not _is_port(text[port])]
     if not _is_positive(text["session_timeout_s"]):
@@ -83,6 +86,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     paths = {"home": Path(text["home"]).absolute(), "catalog": Path(text["catalog"]).absolute()}
     numbers = {**{port: int(text[port]) for port in PORTS}, "session_timeout_s": float(text["session_timeout_s"])}
     return Settings(**{**text, **paths, **numbers})  # type: ignore[arg-type]
+
+
+def inherited() -> dict[str, str]:
+    """The rest of the environment, without our variables: what a child process gets besides its own settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TRANCHE_")}
 
 
 def _is_port(text: str) -> bool:

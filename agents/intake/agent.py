@@ -1,0 +1,105 @@
+"""The intake agent: messages of `assets.ingest` in; changed assets, repayments, quarantine and the counts of batches out."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from agents.intake.delivery import Delivery, DeliveryError, unpack
+from agents.intake.diff import REJECTED, Difference, Document, difference
+from schemas import columns
+from schemas.asset import DOCUMENT_BYTES_MAX
+from schemas.catalog import Catalog
+from schemas.events import BatchProgress, Rejected, Repayment, encode
+from streams import topics
+from streams.effects import Effects, Message, Record, Stage
+from streams.partition import asset_key
+
+ROWS_MAX = 1_000  # of one message on assets.changed
+
+
+def stages(catalog: Catalog) -> tuple[Stage, ...]:
+    """Intake, for the products and originators of `catalog`."""
+
+    def compute(table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:
+        return take_in(catalog, table, messages)
+
+    return (Stage("intake", topics.INGEST, topics.INTAKE_TABLE, compute),)
+
+
+def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:
+    """The effects of `messages`, all of one partition, on `table` (key originator/asset, `agents.intake.versions`)."""
+    effects = Effects()
+    deliveries: dict[int, Delivery] = {}
+    documents: list[Document] = []
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for i, message in enumerate(messages):
+        try:
+            delivery = unpack(message.value, message.headers, message.timestamp_ms, catalog.originators)
+        except DeliveryError as fault:
+            effects.records.append(_rejected("", "", "", 0, "", str(fault), message, message.value))
+            continue
+        deliveries[i] = delivery
+        tenant = delivery.originator.encode()
+        documents += [Document(data, tenant, i, at) for data, at in zip(delivery.documents, delivery.positions, strict=True)]
+        if delivery.fault:
+            where = delivery.fault.position
+            rest = message.value[where:]
+            effects.records.append(_rejected(delivery.batch, delivery.originator, "", where, "", delivery.fault.reason, message, rest))
+            counts.setdefault((delivery.batch, delivery.originator), Counter())[REJECTED] += 1
+    partition = messages[0].partition
+    found = difference(documents, table, partition, topics.INGEST.partitions, catalog.products)
+    for (source, outcome), count in found.outcomes.items():
+        delivery = deliveries[source]
+        counts.setdefault((delivery.batch, delivery.originator), Counter())[outcome] += count
+    effects.rows = found.rows
+    effects.records += _versions(found, deliveries, partition)
+    effects.records += _quarantine(found, deliveries, messages)
+    effects.records += [
+        Record(topics.BATCHES, batch.encode(), encode(BatchProgress(batch, originator, dict(count))))
+        for (batch, originator), count in counts.items()
+    ]
+    return effects
+
+
+def _versions(found: Difference, deliveries: Mapping[int, Delivery], partition: int) -> list[Record]:
+    if found.columns is None:
+        return []
+    at = columns.CHANGED.get_field_index("batch")
+    batches = pa.array([deliveries[version.document.source].batch for version in found.versions], pa.string())
+    whole = found.columns.set_column(at, columns.CHANGED.field("batch"), batches).cast(columns.CHANGED)
+    slices = (whole.slice(start, ROWS_MAX) for start in range(0, whole.num_rows, ROWS_MAX))
+    records = [Record(topics.CHANGED, None, columns.encode(part), partition) for part in slices]
+    paid = [i for i, version in enumerate(found.versions) if version.latest.version > 1 and any(version.deltas)]
+    for i, asset, currency in zip(
+        paid, *(whole[name].take(pa.array(paid, pa.int64())).to_pylist() for name in ("asset_id", "currency")), strict=True
+    ):
+        document, latest, _, (principal, interest, fees) = found.versions[i]
+        delivery = deliveries[document.source]
+        event = Repayment(
+            delivery.originator, asset, latest.version, currency, principal, interest, fees, latest.outstanding, delivery.batch
+        )
+        records.append(Record(topics.REPAYMENTS, asset_key(document.originator, asset.encode()), encode(event), partition))
+    return records
+
+
+def _quarantine(found: Difference, deliveries: Mapping[int, Delivery], messages: Sequence[Message]) -> list[Record]:
+    """Refused documents, and those that are to be processed in the partition to which their asset belongs."""
+    records = []
+    for document, asset, field, reason in found.refusals:
+        delivery = deliveries[document.source]
+        message = messages[document.source]
+        records.append(_rejected(delivery.batch, delivery.originator, asset, document.position, field, reason, message, document.data))
+    for key, home, document in found.elsewhere:
+        headers = (
+            ("originator", document.originator),
+            ("batch", deliveries[document.source].batch.encode()),
+            ("positions", document.position.to_bytes(8, "little")),
+        )
+        records.append(Record(topics.INGEST, key, document.data, home, headers))
+    return records
+
+
+def _rejected(batch: str, originator: str, asset: str, position: int, field: str, reason: str, message: Message, data: bytes) -> Record:
+    event = Rejected(batch, originator, asset, position, field, reason, message.source, data[:DOCUMENT_BYTES_MAX])
+    return Record(topics.REJECTED, originator.encode(), encode(event))

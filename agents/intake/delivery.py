@@ -1,0 +1,53 @@
+"""A message on `assets.ingest`: whose it is, which batch, and its documents with their positions.
+
+The gateway writes three headers: `originator` (the tenant, from the credential), `batch`, and `positions` (uint64, little-endian: where in
+the batch's file each document begins). An originator that produces itself must give `originator`; without `batch` its messages of
+one day (of the record's time stamp, UTC) are one batch, and positions count within the message.
+"""
+
+from array import array
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import accumulate
+
+from streams.frames import FrameError, split
+
+BATCH_LENGTH = 200
+
+
+class DeliveryError(ValueError):
+    """A message that says nothing of whose it is: it goes to quarantine whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message's documents; `fault` is what stopped the cutting, if anything did."""
+
+    originator: str
+    batch: str
+    documents: list[bytes]
+    positions: Sequence[int]
+    fault: FrameError | None
+
+
+def unpack(value: bytes, headers: Sequence[tuple[str, bytes]], timestamp_ms: int, originators: Collection[str]) -> Delivery:
+    """Read a message.
+
+    Raises:
+        DeliveryError: the originator is not named, or not known.
+    """
+    given = dict(headers)
+    originator = given.get("originator", b"").decode("ascii", "replace")
+    if not originator:
+        raise DeliveryError("the message has no header `originator`")
+    if originator not in originators:
+        raise DeliveryError(f"originator {originator[:64]!r} is not known")
+    batch = given.get("batch", b"").decode("ascii", "replace")[:BATCH_LENGTH]
+    if not batch:
+        batch = f"{originator}-direct-{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y%m%d}"
+    documents, fault = split(value)
+    positions = array("Q", given.get("positions", b"")[: 8 * len(documents)])
+    if len(positions) != len(documents):
+        return Delivery(originator, batch, documents, [0, *accumulate(map(len, documents))][:-1], fault)
+    return Delivery(originator, batch, documents, positions, fault)

@@ -1,0 +1,192 @@
+"""The difference between what an originator sends and what is known: new versions, with the kind of change, and what is refused.
+
+Three passes over a Step's documents, so that the common case costs least: compare every document's digest with the table's (nearly all
+are unchanged); decode those that differ to columns, at once; then, in the order in which they came, give each its version and change.
+An asset may stand several times in one Step: `rows` lies over the table, and the third pass sees what the one before it did.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+import xxhash
+
+from agents.intake.versions import STATUSES, Latest, change_of, digests_of_terms, unpack
+from schemas.asset import LOAN, PAYMENTS, Change, Status
+from schemas.catalog import Product
+from schemas.columns import CHANGED
+from streams.decode import decode
+from streams.frames import identify
+from streams.partition import asset_key
+from streams.partitions import partitions_of
+
+UNCHANGED, REJECTED = "unchanged", "rejected"
+
+
+class Document(NamedTuple):
+    """One document of a delivery. `source` is an index that the caller gives; it comes back with the outcome."""
+
+    data: bytes
+    originator: bytes  # the tenant's
+    source: int
+    position: int
+
+
+class Refusal(NamedTuple):
+    """A document that is not accepted, and why."""
+
+    document: Document
+    asset: str
+    field: str
+    reason: str
+
+
+class Version(NamedTuple):
+    """A new version of an asset; deltas are those of principal, interest and fees paid since the version before, in cents."""
+
+    document: Document
+    latest: Latest
+    change: Change
+    deltas: tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class Difference:
+    """What a Step's documents come to. `columns` are those of `versions`, row by row."""
+
+    rows: dict[bytes, bytes | None] = field(default_factory=dict)
+    versions: list[Version] = field(default_factory=list)
+    columns: pa.RecordBatch | None = None
+    refusals: list[Refusal] = field(default_factory=list)
+    elsewhere: list[tuple[bytes, int, Document]] = field(default_factory=list)  # key, the partition it belongs to
+    outcomes: dict[tuple[int, str], int] = field(default_factory=dict)  # (source, a Change, "unchanged" or "rejected") -> documents
+
+
+def difference(
+    documents: Sequence[Document], table: Mapping[bytes, bytes], partition: int, partitions: int, products: Mapping[str, Product]
+) -> Difference:
+    """Compare `documents` with `table`, the rows of `partition` of `partitions`."""
+    found = Difference()
+    changed = _differing(documents, table, partition, partitions, found)
+    if changed:
+        decoded = decode([document.data for _, _, document in changed], LOAN)
+        for i, name, reason in decoded.faults:
+            key, _, document = changed[i]
+            _refuse(found, document, key, name, reason)
+        _versions(found, [changed[i] for i in decoded.rows.tolist()], decoded.columns, table, products)
+    return found
+
+
+Candidate = tuple[bytes, bytes, Document]  # key, digest, document
+
+
+def _differing(
+    documents: Sequence[Document], table: Mapping[bytes, bytes], partition: int, partitions: int, found: Difference
+) -> list[Candidate]:
+    """The documents whose digest is not the table's, or whose asset already stands among them."""
+    changed: list[Candidate] = []
+    seen: set[bytes] = set()
+    get, digest_of = table.get, xxhash.xxh3_128_digest
+    unchanged: dict[int, int] = {}
+    for document in documents:
+        originator, asset = identify(document.data)
+        key = asset_key(document.originator, asset or b"")
+        digest = digest_of(document.data)
+        row = get(key)
+        if row is not None and row.startswith(digest) and originator == document.originator and key not in seen:
+            unchanged[document.source] = unchanged.get(document.source, 0) + 1
+            continue
+        if originator is not None and originator != document.originator:
+            _refuse(found, document, key, "originator_id", "is not the originator that sent it")
+        else:
+            seen.add(key)
+            changed.append((key, digest, document))
+    for source, count in unchanged.items():
+        found.outcomes[source, UNCHANGED] = count
+    return _at_home(changed, table, partition, partitions, found)
+
+
+def _at_home(changed: list[Candidate], table: Mapping[bytes, bytes], partition: int, partitions: int, found: Difference) -> list[Candidate]:
+    """Those that belong in this partition: what the table has was asked before; a document without an id is refused right here."""
+    new = [i for i, (key, _, _) in enumerate(changed) if key not in table and not key.endswith(b"/")]
+    if not new:
+        return changed
+    homes = partitions_of([changed[i][0] for i in new], partitions)
+    away = {i: home for i, home in zip(new, homes, strict=True) if home != partition}
+    found.elsewhere += [(changed[i][0], home, changed[i][2]) for i, home in away.items()]
+    return [candidate for i, candidate in enumerate(changed) if i not in away] if away else changed
+
+
+def _versions(
+    found: Difference, accepted: Sequence[Candidate], columns: pa.RecordBatch, table: Mapping[bytes, bytes], products: Mapping[str, Product]
+) -> None:
+    """Give each accepted document its version, in order; `columns` has a row for each."""
+    products_of, currencies_of, statuses_of = (_texts(columns[name]) for name in ("product", "currency", "status"))
+    amounts_of = zip(*(columns[name].to_numpy().tolist() for name in PAYMENTS), strict=True)
+    rows, versions, keep = found.rows, found.versions, []
+    each = zip(accepted, digests_of_terms(columns), products_of, currencies_of, statuses_of, amounts_of, strict=True)
+    for i, ((key, digest, document), terms, product, currency, status, amounts) in enumerate(each):
+        known = products.get(product)
+        if known is None or known.currency != currency:
+            _refuse(found, document, key, *_unknown(product, known))
+            continue
+        row = rows.get(key) or table.get(key)
+        if row is None:
+            version = Version(document, Latest(digest, 1, terms, _CODES[status], *amounts), Change.CREATED, (0, 0, 0))
+        elif row.startswith(digest):
+            _count(found, document.source, UNCHANGED)
+            continue
+        else:
+            version = _next(unpack(row), document, Latest(digest, 0, terms, _CODES[status], *amounts))
+        rows[key] = version.latest.pack()
+        keep.append(i)
+        versions.append(version)
+        _count(found, document.source, version.change)
+    if versions:
+        found.columns = _with_changes(columns if len(keep) == columns.num_rows else columns.take(pa.array(keep)), versions)
+
+
+def _next(old: Latest, document: Document, new: Latest) -> Version:
+    deltas = (new.paid_principal - old.paid_principal, new.paid_interest - old.paid_interest, new.paid_fees - old.paid_fees)
+    return Version(document, new._replace(version=old.version + 1), change_of(old, new), deltas)
+
+
+def _texts(column: pa.Array) -> list[str]:
+    """A column of few different texts as Python strings; `to_pylist` makes a new one for each row, at ten times the cost."""
+    encoded = column.dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    return [texts[code] for code in encoded.indices.to_numpy().tolist()]
+
+
+_CODES = {status.value: STATUSES.index(status) for status in Status}
+
+
+def _unknown(product: str, known: Product | None) -> tuple[str, str]:
+    return ("product", f"{product!r} is not known") if known is None else ("currency", f"must be {known.currency} for product {product!r}")
+
+
+def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.RecordBatch:
+    """Add the columns CHANGE; `batch` is filled in by the agent, which knows it."""
+    return pa.RecordBatch.from_arrays(
+        [
+            *columns.columns,
+            pa.array([v.latest.version for v in versions], pa.int32()),
+            pa.array([v.change.value for v in versions], pa.string()),
+            pa.array([v.latest.digest for v in versions], pa.binary(16)),
+            pa.nulls(len(versions), pa.string()),
+            pa.array([v.document.position for v in versions], pa.int64()),
+            *(pa.array([v.deltas[i] for v in versions], pa.int64()) for i in range(3)),
+        ],
+        names=CHANGED.names,
+    )
+
+
+def _refuse(found: Difference, document: Document, key: bytes, name: str, reason: str) -> None:
+    asset = key.partition(b"/")[2][:256].decode(errors="replace")
+    found.refusals.append(Refusal(document, asset, name, reason))
+    _count(found, document.source, REJECTED)
+
+
+def _count(found: Difference, source: int, outcome: str) -> None:
+    found.outcomes[source, outcome] = found.outcomes.get((source, outcome), 0) + 1

@@ -1,0 +1,74 @@
+"""The table of latest versions: one row an asset, and what a new document makes of it.
+
+A row is 61 bytes, little-endian: digest of the document's bytes (XXH3-128), version, digest of the terms (XXH3-64), status, and the
+cumulative amounts of `schemas.asset.PAYMENTS` in cents. The digest stands first: "unchanged" is one comparison.
+"""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from numpy.typing import NDArray
+
+from schemas.asset import LOAN, Change, Field, Kind, Status
+
+ROW: Final = Struct("<16si8sB4q")
+STATUSES: Final = tuple(Status)
+_ENDS: Final = {Status.RECALLED: Change.RECALLED, Status.DEFAULTED: Change.DEFAULTED, Status.REPAID: Change.REPAID}
+_TERMS: Final = tuple(f for f in LOAN if f.term)
+_ABSENT: Final = -(2**63)
+
+
+class Latest(NamedTuple):
+    """The latest version of an asset, as the table has it."""
+
+    digest: bytes
+    version: int
+    terms: bytes
+    status: int  # index in STATUSES
+    outstanding: int
+    paid_principal: int
+    paid_interest: int
+    paid_fees: int
+
+    def pack(self) -> bytes:
+        return ROW.pack(*self)
+
+
+def unpack(row: bytes) -> Latest:
+    return Latest._make(ROW.unpack(row))
+
+
+def change_of(old: Latest, new: Latest) -> Change:
+    """What happened between two versions: the first of Change, in its order, that applies. Not for the first version."""
+    if new.status != old.status and (end := _ENDS.get(STATUSES[new.status])):
+        return end
+    if new.terms != old.terms:
+        return Change.TERMS_CHANGED
+    if new[4:] != old[4:]:
+        return Change.REPAYMENT_REPORTED
+    return Change.STATUS_CHANGED
+
+
+def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
+    """XXH3-64 of each row's terms (fields with `term`): equal digests, same agreement.
+
+    A row of int64 is made of the terms, a text by its own XXH3-64, so that hashing a row is one call.
+    """
+    matrix = np.empty((columns.num_rows, len(_TERMS)), "<i8")
+    for i, field in enumerate(_TERMS):
+        matrix[:, i] = _numbers(columns[field.column], field)
+    width = 8 * len(_TERMS)
+    data = matrix.tobytes()
+    return [xxhash.xxh3_64_digest(data[at : at + width]) for at in range(0, len(data), width)]
+
+
+def _numbers(column: pa.Array, field: Field) -> NDArray[np.int64]:
+    if field.kind is not Kind.TEXT:
+        return column.fill_null(_ABSENT).to_numpy(zero_copy_only=False) if column.null_count else column.to_numpy()  # type: ignore[no-any-return]
+    encoded = column.dictionary_encode()
+    hashes = [xxhash.xxh3_64_intdigest(text.encode()) - 2**63 for text in encoded.dictionary.to_pylist()]
+    codes = encoded.indices.fill_null(len(hashes)).to_numpy(zero_copy_only=False)
+    return np.array([*hashes, _ABSENT], np.int64)[codes]  # type: ignore[no-any-return]

@@ -1,0 +1,156 @@
+"""Exactly once: an agent's records, table rows and source offset become one Kafka transaction, or nothing does.
+
+One Partition holds what one agent knows of one source partition. The rules it keeps, each with the fault that it is there for:
+
+- **Opening fences.** The partition's own producer (`transactional.id` = group, agent, partition) is started before the table is read:
+  the broker refuses every earlier holder from then on and aborts what it left open, so the table cannot change behind our back.
+- **The table knows the offset.** The reserved row OFFSET is written with the other rows; on opening it says which input the rows
+  include, and every input at or below it is skipped. The consumer group's commits are for lag views and a cheap restart only.
+- **Committed reads only**, by position and not by record: a transaction's marker takes an offset but is no record.
+- **State changes after the commit**, by `State.apply`, and only then: a fault in between leaves nothing half-known.
+- **Fail-stop** is the caller's (`streams/runner.py`): an exception from here means that this process must not go on.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from streams import metrics
+from streams.effects import Effects, Message, Record, Stage, State
+from streams.partition import partition_of
+from streams.topics import Topic
+
+OFFSET: Final = b"\0offset"  # the reserved row: "offset poison", the last source offset included and the run of poison before it
+BATCH_BYTES: Final = 900 * 1024  # of one record batch; the broker's limit is topics.MESSAGE_BYTES_MAX and some
+TRANSACTION_MS: Final = 10_000  # a Step that takes longer is aborted by the broker and fenced
+POISON_MAX: Final = 100  # unreadable messages in a row; more is a fault of ours (a bad deploy), not of the data
+
+
+class PoisonedError(Exception):
+    """Too many messages in a row could not be read: the partition stops, so that nothing more is drained into quarantine."""
+
+
+class TooLargeError(Exception):
+    """A single record is larger than the broker takes."""
+
+
+@dataclass(slots=True)
+class Partition:
+    """One agent's hold on one source partition: its state, the last source offset that the state includes, and its producer."""
+
+    stage: Stage
+    number: int
+    kafka: str  # bootstrap server
+    group: str
+    state: State = field(init=False)
+    offset: int = -1
+    poison: int = 0
+    _producer: Any = None
+
+    @property
+    def transactional_id(self) -> str:
+        return f"{self.group}.{self.stage.name}.{self.number}"
+
+    async def open(self) -> None:
+        """Fence every earlier holder, then read the table. Raises what Kafka raises; the partition is then not to be used."""
+        self.state = self.stage.state()
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self.kafka,
+            client_id=self.transactional_id,
+            transactional_id=self.transactional_id,
+            transaction_timeout_ms=TRANSACTION_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=8 * BATCH_BYTES,
+        )
+        await self._producer.start()
+        async for rows in read_table(self.kafka, self.stage.table, self.number):
+            last = rows.pop(OFFSET, None)
+            if last is not None:
+                self.offset, self.poison = map(int, last.split())
+            self.state.apply(rows)
+        metrics.OPENED.labels(self.stage.name).inc()
+
+    async def step(self, messages: Sequence[Message]) -> None:
+        """Do the agent's work for `messages`, in offset order and none skipped since the last Step; all of its effects or none."""
+        started = perf_counter()
+        fresh = [message for message in messages if message.offset > self.offset]
+        if not fresh:
+            return
+        effects = self.stage.compute(self.state, fresh)
+        poison = self.poison + effects.poison if effects.poison == len(fresh) else effects.poison
+        if poison > POISON_MAX:
+            raise PoisonedError(f"{poison} unreadable messages in a row up to {fresh[-1].source}: repair, then start again")
+        await self._commit(effects, b"%d %d" % (fresh[-1].offset, poison))
+        self.state.apply(effects.rows)
+        self.offset, self.poison = fresh[-1].offset, poison
+        metrics.step(self.stage.name, messages=len(fresh), rows=len(effects.rows), poison=effects.poison, seconds=perf_counter() - started)
+
+    async def _commit(self, effects: Effects, offset: bytes) -> None:
+        number, table = self.number, self.stage.table
+        rows = [Record(table, key, value, number) for key, value in effects.rows.items()]
+        rows.append(Record(table, OFFSET, offset, number))
+        async with self._producer.transaction():
+            acks = [
+                await self._producer.send_batch(batch, topic, partition=partition)
+                for (topic, partition), records in _by_partition(effects.records, rows).items()
+                for batch in self._batches(records)
+            ]
+            for ack in acks:
+                await ack
+
+    def _batches(self, records: Iterable[Record]) -> Iterable[Any]:
+        """Kafka record batches: a hundred times cheaper than a `send` for each record."""
+        batch = self._producer.create_batch()
+        for record in records:
+            if batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is None:
+                batch.close()
+                yield batch
+                batch = self._producer.create_batch()
+                if batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is None:
+                    raise TooLargeError(f"{record.topic.name}: a record of {len(record.value or b'')} bytes, key {record.key!r}")
+        batch.close()
+        yield batch
+
+    async def close(self) -> None:
+        """Let go of the producer. No Step may be under way."""
+        await self._producer.stop()
+
+
+def _by_partition(records: Iterable[Record], rows: list[Record]) -> dict[tuple[str, int], list[Record]]:
+    """Records by topic and partition, each in its order; where a record names no partition, its key does."""
+    grouped: dict[tuple[str, int], list[Record]] = {}
+    for record in records:
+        number = record.partition if record.partition is not None else partition_of(record.key or b"", record.topic.partitions)
+        grouped.setdefault((record.topic.name, number), []).append(record)
+    table = rows[-1]
+    assert table.partition is not None
+    grouped[table.topic.name, table.partition] = rows
+    return grouped
+
+
+async def read_table(kafka: str, table: Topic, number: int) -> Any:
+    """Yield a table partition's rows, in chunks, from its beginning to the end that it has now, reading committed.
+
+    A row's value is None where the key was deleted. The caller has fenced the writers, so the end stays the end.
+    """
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=kafka,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=4 << 20,
+    )
+    await reader.start()
+    try:
+        partition = TopicPartition(table.name, number)
+        reader.assign([partition])
+        end = (await reader.end_offsets([partition]))[partition]
+        await reader.seek_to_beginning(partition)
+        while await reader.position(partition) < end:
+            for records in (await reader.getmany(partition, timeout_ms=200)).values():
+                yield {record.key: record.value for record in records}
+    finally:
+        await reader.stop()
