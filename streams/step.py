@@ -11,6 +11,7 @@ One Partition holds what one agent knows of one source partition. The rules it k
 - **Fail-stop** is the caller's (`streams/runner.py`): an exception from here means that this process must not go on.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -21,10 +22,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from streams import metrics
 from streams.effects import Effects, Message, Record, Stage, State
 from streams.partition import partition_of
-from streams.topics import Topic
+from streams.topics import MESSAGE_BYTES_MAX, Topic
 
 OFFSET: Final = b"\0offset"  # the reserved row: "offset poison", the last source offset included and the run of poison before it
-BATCH_BYTES: Final = 900 * 1024  # of one record batch; the broker's limit is topics.MESSAGE_BYTES_MAX and some
+BATCH_BYTES: Final = 900 * 1024  # of one record batch, unless a single record is larger
 TRANSACTION_MS: Final = 10_000  # a Step that takes longer is aborted by the broker and fenced
 POISON_MAX: Final = 100  # unreadable messages in a row; more is a fault of ours (a bad deploy), not of the data
 
@@ -98,25 +99,30 @@ class Partition:
                 for (topic, partition), records in _by_partition(effects.records, rows).items()
                 for batch in self._batches(records)
             ]
-            for ack in acks:
-                await ack
+            await asyncio.gather(*acks)
 
     def _batches(self, records: Iterable[Record]) -> Iterable[Any]:
         """Kafka record batches: a hundred times cheaper than a `send` for each record."""
         batch = self._producer.create_batch()
         for record in records:
-            if batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is None:
+            if not _append(batch, record):
                 batch.close()
                 yield batch
                 batch = self._producer.create_batch()
-                if batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is None:
-                    raise TooLargeError(f"{record.topic.name}: a record of {len(record.value or b'')} bytes, key {record.key!r}")
+                _append(batch, record)
         batch.close()
         yield batch
 
     async def close(self) -> None:
         """Let go of the producer. No Step may be under way."""
         await self._producer.stop()
+
+
+def _append(batch: Any, record: Record) -> bool:
+    """Whether the record went into the batch; a batch that has none yet takes one of any size."""
+    if len(record.value or b"") + len(record.key or b"") > MESSAGE_BYTES_MAX:
+        raise TooLargeError(f"{record.topic.name}: a record of {len(record.value or b'')} bytes, at most {MESSAGE_BYTES_MAX} are allowed")
+    return batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is not None
 
 
 def _by_partition(records: Iterable[Record], rows: list[Record]) -> dict[tuple[str, int], list[Record]]:
@@ -140,6 +146,8 @@ async def read_table(kafka: str, table: Topic, number: int) -> Any:
         bootstrap_servers=kafka,
         isolation_level="read_committed",
         enable_auto_commit=False,
+        # not seek_to_beginning: assign() starts a reset of its own, by default to the end, and now and then the later of the two wins
+        auto_offset_reset="earliest",
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=4 << 20,
     )
@@ -148,7 +156,6 @@ async def read_table(kafka: str, table: Topic, number: int) -> Any:
         partition = TopicPartition(table.name, number)
         reader.assign([partition])
         end = (await reader.end_offsets([partition]))[partition]
-        await reader.seek_to_beginning(partition)
         while await reader.position(partition) < end:
             for records in (await reader.getmany(partition, timeout_ms=200)).values():
                 yield {record.key: record.value for record in records}
