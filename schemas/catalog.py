@@ -3,58 +3,73 @@
 Pure: text in, typed values out; `streams/settings.py` reads the files. A fault names file, field and what is allowed.
 """
 
-from collections.abc import Mapping
-from typing import Final, TypeVar
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 import yaml
+
+from schemas.asset import CENTS_MAX, LOAN, Kind
+
+Points = Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
+Id = Annotated[str, msgspec.Meta(pattern=r"\A[!-.0-~]{1,64}\Z")]  # printable ASCII; "/" separates the ids in a key
+Cents = Annotated[int, msgspec.Meta(ge=1, le=CENTS_MAX)]
 
 
 class CatalogError(ValueError):
     """A product or originator file that does not say what it must: the message names the file and the field."""
 
 
+class UnknownProductError(LookupError):
+    """An asset version of a product that is in no file: who wrote it had another catalog than who reads it."""
+
+    def __init__(self, product: str, originator: str, asset: str, version: int) -> None:
+        super().__init__(f"{originator}/{asset}, version {version}: product {product!r} is not in the catalog; give all workers the same")
+
+
 class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Points for a number: those of the first band whose `below` exceeds the value; the last band has none and takes the rest."""
 
-    points: int
-    below: int | None = None
+    points: Points
+    below: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
 
 class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of a scorecard: points by `bands` of a numeric column, or by `values` of a text column; `missing` for null or unlisted."""
 
     column: str
-    missing: int
+    missing: Points
     bands: tuple[Band, ...] = ()
-    values: dict[str, int] = {}
+    values: dict[str, Points] = {}
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A risk group: from `from_score` points up, best group first, the last from the lowest score there is. `price_bp`: its sell price."""
 
-    name: str
-    from_score: int
-    price_bp: int = 10_000
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    from_score: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+    price_bp: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 10_000
 
 
 class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A kind of asset for sale: its market, amortisation, scorecard and how it is sold."""
 
-    product: str
-    version: int
+    product: Id
+    version: Annotated[int, msgspec.Meta(ge=1)]
     currency: str
     amortisation: str  # "annuity"
     rounding: str  # of the instalment: "up" to the next cent
-    days_past_due_max: int  # later than this it is not offered
-    bid_cents_min: int
-    bid_cents_max: int
+    days_past_due_max: Annotated[int, msgspec.Meta(ge=0)]  # later than this it is not offered
+    bid_cents_min: Cents
+    bid_cents_max: Cents
     scorecard: tuple[Attribute, ...]
     groups: tuple[Group, ...]
 
 
 class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    originator: str
+    originator: Id
     name: str
 
 
@@ -70,6 +85,7 @@ T = TypeVar("T")
 
 AMORTISATIONS: Final = frozenset({"annuity"})
 ROUNDINGS: Final = frozenset({"up"})
+KINDS: Final = {field.column: field.kind for field in LOAN}  # the columns that a scorecard may use
 
 
 def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tuple[str, ...]) -> Catalog:
@@ -86,8 +102,10 @@ def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tu
             raise CatalogError(f"{file}: product {product.product!r} is defined twice")
         known[product.product] = product
     file, text = originators
-    listed = {one.originator: one for one in _read(file, text, list[Originator])}
-    return Catalog(known, listed, markets)
+    listed = _read(file, text, list[Originator])
+    for name in _repeated(one.originator for one in listed):
+        raise CatalogError(f"{file}: originator {name!r} is listed twice")
+    return Catalog(known, {one.originator: one for one in listed}, markets)
 
 
 def _read(file: str, text: str, kind: type[T]) -> T:
@@ -98,20 +116,40 @@ def _read(file: str, text: str, kind: type[T]) -> T:
 
 
 def _check(file: str, product: Product, markets: tuple[str, ...]) -> None:
+    scores = [group.from_score for group in product.groups]
     faults = [
         (product.currency not in markets, f"currency {product.currency!r} is no market; markets are {', '.join(markets)}"),
         (product.amortisation not in AMORTISATIONS, f"amortisation {product.amortisation!r} is none of {sorted(AMORTISATIONS)}"),
         (product.rounding not in ROUNDINGS, f"rounding {product.rounding!r} is none of {sorted(ROUNDINGS)}"),
-        (not 0 < product.bid_cents_min <= product.bid_cents_max, "bid_cents_min must be above 0 and not above bid_cents_max"),
+        (product.bid_cents_min > product.bid_cents_max, "bid_cents_min must not be above bid_cents_max"),
         (not product.groups, "groups: at least one"),
-        (sorted((g.from_score for g in product.groups), reverse=True) != [g.from_score for g in product.groups], "groups: best first"),
-        *((bool(a.bands) == bool(a.values), f"scorecard {a.column}: either bands or values") for a in product.scorecard),
-        *(
-            ([b.below is None for b in a.bands] != [False] * (len(a.bands) - 1) + [True], f"scorecard {a.column}: only the last band is open")
-            for a in product.scorecard
-            if a.bands
-        ),
+        (not _ascending(scores[::-1]), "groups: best first, no two from the same score"),
+        *((True, f"groups: {name!r} is defined twice") for name in _repeated(group.name for group in product.groups)),
+        *((True, f"scorecard {column}: is there twice") for column in _repeated(line.column for line in product.scorecard)),
+        *((True, f"scorecard {line.column}: {message}") for line in product.scorecard for message in _faults(line)),
     ]
     for wrong, message in faults:
         if wrong:
             raise CatalogError(f"{file}: {message}")
+
+
+def _faults(line: Attribute) -> Iterator[str]:
+    if line.column not in KINDS:
+        yield f"no such column; there are {', '.join(KINDS)}"
+    elif bool(line.bands) == bool(line.values):
+        yield "either bands or values"
+    elif bool(line.values) != (KINDS[line.column] is Kind.TEXT):
+        yield "a text column has values, a numeric column has bands"
+    below = [band.below for band in line.bands[:-1] if band.below is not None]
+    if line.bands and (len(below) != len(line.bands) - 1 or line.bands[-1].below is not None):
+        yield "only the last band is open"
+    elif not _ascending(below):
+        yield "each band's below must be above the one before"
+
+
+def _ascending(numbers: list[int]) -> bool:
+    return all(low < high for low, high in pairwise(numbers))
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -1,0 +1,126 @@
+"""From assessed columns to the events of each market, and the table rows that remember them. Pure.
+
+An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, and it is not later
+than its product allows.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agents.router.offers import Action, Standing, decide, unpack
+from schemas.asset import Sale, Status
+from schemas.catalog import Catalog, UnknownProductError
+from schemas.events import SellOffer, SellOfferWithdrawn
+
+FOR_SALE: Final = pa.array([Status.CURRENT, Status.LATE], pa.string())
+
+Event = SellOffer | SellOfferWithdrawn
+
+
+class UnknownMarketError(LookupError):
+    """An asset version in a currency that no market trades."""
+
+
+class Version(NamedTuple):
+    """The columns of ASSESSED that routing reads, by name, of one row."""
+
+    originator_id: str
+    asset_id: str
+    version: int
+    change: str
+    product: str
+    currency: str
+    country: str
+    outstanding: int
+    price_bp: int
+    rate: int
+    remaining_months: int
+    days_past_due: int
+    risk_group: str
+    sale: str
+
+
+class Router:
+    """The catalog, ready to route: `days_past_due_max` and bids of each product, the place of each market."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._products = catalog.products
+        self._markets = {currency: place for place, currency in enumerate(catalog.markets)}
+
+    def route(self, rows: pa.RecordBatch, table: Mapping[bytes, bytes], changes: dict[bytes, bytes | None]) -> list[list[Event]]:
+        """The events of `rows` (ASSESSED) for each market, in row order.
+
+        `changes` are the table's rows that this Step has changed so far: they come before those of `table`, and are added to.
+
+        Raises:
+            UnknownProductError, UnknownMarketError: a row's product or currency is not in the catalog.
+        """
+        events: list[list[Event]] = [[] for _ in self._markets]
+        columns = (rows.column(name).to_numpy(zero_copy_only=False).tolist() for name in Version._fields)  # far faster than to_pylist
+        for one, offerable in zip(map(Version._make, zip(*columns, strict=True)), self._offerable(rows), strict=True):
+            key = f"{one.originator_id}/{one.asset_id}".encode()
+            row = changes.get(key) or table.get(key)
+            standing = unpack(row) if row else None
+            market = self._market(one)
+            action = decide(standing, one.version, market, offerable=offerable)
+            if action is Action.NOTHING:
+                continue
+            changes[key] = Standing(offerable, market, one.version).pack()
+            if standing and action in (Action.WITHDRAW, Action.MOVE):
+                events[standing.market].append(_withdrawn(one))
+            if offerable:
+                events[market].append(self._offer(one, updated=action is Action.UPDATE))
+        return events
+
+    def _offerable(self, rows: pa.RecordBatch) -> list[bool]:
+        coded = rows.column("product").dictionary_encode()
+        allowed = np.array([self._days_past_due_max(rows, product) for product in coded.dictionary.to_pylist()], np.int64)
+        outstanding, remaining, late = (rows.column(name).to_numpy() for name in ("outstanding", "remaining_months", "days_past_due"))
+        for_sale = pc.is_in(rows.column("status"), FOR_SALE).to_numpy(zero_copy_only=False)
+        every: list[bool] = (for_sale & (outstanding > 0) & (remaining >= 1) & (late <= allowed[coded.indices.to_numpy()])).tolist()
+        return every
+
+    def _days_past_due_max(self, rows: pa.RecordBatch, product: str) -> int:
+        if product in self._products:
+            return self._products[product].days_past_due_max
+        row = pc.index(rows.column("product"), product).as_py()
+        raise UnknownProductError(product, *(rows.column(name)[row].as_py() for name in ("originator_id", "asset_id", "version")))
+
+    def _market(self, one: Version) -> int:
+        if one.currency in self._markets:
+            return self._markets[one.currency]
+        raise UnknownMarketError(f"{_id(one)}: {one.currency!r} is no market; markets are {', '.join(self._markets)}")
+
+    def _offer(self, one: Version, *, updated: bool) -> SellOffer:
+        product = self._products[one.product]
+        return SellOffer(
+            offer=_id(one),
+            originator=one.originator_id,
+            asset=one.asset_id,
+            version=one.version,
+            product=one.product,
+            currency=one.currency,
+            country=one.country,
+            amount_cents=one.outstanding,
+            price_bp=one.price_bp,
+            rate_ppm=one.rate,
+            remaining_months=one.remaining_months,
+            days_past_due=one.days_past_due,
+            risk_group=one.risk_group,
+            all_or_none=one.sale == Sale.ALL_OR_NONE,
+            bid_cents_min=product.bid_cents_min,
+            bid_cents_max=product.bid_cents_max,
+            updated=updated,
+        )
+
+
+def _withdrawn(one: Version) -> SellOfferWithdrawn:
+    return SellOfferWithdrawn(_id(one), one.originator_id, one.asset_id, one.version, one.change)
+
+
+def _id(one: Version) -> str:
+    return f"{one.originator_id}/{one.asset_id}/{one.version}"
