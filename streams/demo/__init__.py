@@ -1,0 +1,1 @@
+"""The demo: real loans, three originators, a few hundred investors, over HTTP through the gateway."""
