@@ -49,9 +49,12 @@ def decode(value: bytes, schema: pa.Schema) -> pa.RecordBatch:
     """The record batch of `encode`.
 
     Raises:
-        ValueError: the columns are not those of `schema`: writer and reader are of different versions.
+        ValueError: it is no such stream, or its columns are not those of `schema`: writer and reader are of different versions.
     """
-    with pa.ipc.open_stream(value) as reader:
-        if not reader.schema.equals(schema):
-            raise ValueError(f"columns differ: expected {schema.names}, got {reader.schema.names}")
-        return reader.read_next_batch()
+    try:
+        with pa.ipc.open_stream(value) as reader:
+            if not reader.schema.equals(schema):
+                raise ValueError(f"columns differ: expected {schema.names}, got {reader.schema.names}")
+            return reader.read_next_batch()
+    except (pa.ArrowException, OSError, StopIteration) as fault:
+        raise ValueError(f"no Arrow stream of one record batch: {fault}") from fault

@@ -127,7 +127,7 @@ class SellOfferWithdrawn(Event, frozen=True, tag="sell_offer.withdrawn"):
 
 
 class BuyOffer(Event, frozen=True, tag="buy_offer.placed"):
-    """Money of one bucket of one portfolio version that looks for assets. `offer` is portfolio/version/bucket."""
+    """Money of one bucket of one portfolio version that looks for assets. `offer` is investor/portfolio/version/bucket."""
 
     offer: str
     investor: str

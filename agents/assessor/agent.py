@@ -1,6 +1,7 @@
 """The assessor: changed asset versions in, the same with their assessment out, in the same order and partition."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from schemas.catalog import Catalog
 from schemas.columns import CHANGED, decode, encode
 from streams import topics
 from streams.effects import Effects, Message, Record, Stage
+from streams.guard import readable
 
 ROWS_MAX: Final = 1_000  # of one record
 BYTES_MAX: Final = 512 * 1024  # of the columns that go into one record; a larger message keeps a record of its own
@@ -22,19 +24,18 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
 
     def compute(_state: Any, messages: Sequence[Message]) -> Effects:
         effects = Effects()
-        for partition, rows in _together(messages):
+        for partition, rows in _together(readable(messages, partial(decode, schema=CHANGED), effects)):
             effects.records += (Record(topics.ASSESSED, None, value, partition) for value in _values(assessor.assess(rows)))
         return effects
 
     return (Stage("assessor", topics.CHANGED, topics.ASSESSOR_TABLE, compute),)
 
 
-def _together(messages: Sequence[Message]) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _together(messages: Iterable[tuple[Message, pa.RecordBatch]]) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The rows of consecutive messages of a partition as one batch, as long as both limits hold for it."""
     group: list[pa.RecordBatch] = []
     rows = size = partition = 0
-    for message in messages:
-        batch = decode(message.value, CHANGED)
+    for message, batch in messages:
         more = len(message.value) - SCHEMA_BYTES
         fits = message.partition == partition and rows + batch.num_rows <= ROWS_MAX and size + more <= BYTES_MAX
         if group and not fits:

@@ -8,11 +8,11 @@ import pyarrow as pa
 from agents.intake.delivery import Delivery, DeliveryError, unpack
 from agents.intake.diff import REJECTED, Difference, Document, difference
 from schemas import columns
-from schemas.asset import DOCUMENT_BYTES_MAX
 from schemas.catalog import Catalog
-from schemas.events import BatchProgress, Rejected, Repayment, encode
+from schemas.events import BatchProgress, Repayment, encode
 from streams import topics
 from streams.effects import Effects, Message, Record, Stage
+from streams.guard import dead_letter
 from streams.partition import asset_key
 
 ROWS_MAX = 1_000  # of one message on assets.changed
@@ -37,15 +37,15 @@ def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[M
         try:
             delivery = unpack(message.value, message.headers, message.timestamp_ms, catalog.originators)
         except DeliveryError as fault:
-            effects.records.append(_rejected("", "", "", 0, "", str(fault), message, message.value))
+            effects.records.append(dead_letter(message, str(fault)))
             continue
         deliveries[i] = delivery
         tenant = delivery.originator.encode()
         documents += [Document(data, tenant, i, at) for data, at in zip(delivery.documents, delivery.positions, strict=True)]
         if delivery.fault:
             where = delivery.fault.position
-            rest = message.value[where:]
-            effects.records.append(_rejected(delivery.batch, delivery.originator, "", where, "", delivery.fault.reason, message, rest))
+            batch, originator, reason = delivery.batch, delivery.originator, delivery.fault.reason
+            effects.records.append(dead_letter(message, reason, message.value[where:], batch=batch, originator=originator, position=where))
             counts.setdefault((delivery.batch, delivery.originator), Counter())[REJECTED] += 1
     partition = messages[0].partition
     found = difference(documents, table, partition, topics.INGEST.partitions, catalog.products)
@@ -88,8 +88,9 @@ def _quarantine(found: Difference, deliveries: Mapping[int, Delivery], messages:
     records = []
     for document, asset, field, reason in found.refusals:
         delivery = deliveries[document.source]
-        message = messages[document.source]
-        records.append(_rejected(delivery.batch, delivery.originator, asset, document.position, field, reason, message, document.data))
+        place = {"batch": delivery.batch, "originator": delivery.originator, "asset": asset, "field": field}
+        letter = dead_letter(messages[document.source], reason, document.data, position=document.position, **place)
+        records.append(letter)
     for key, home, document in found.elsewhere:
         headers = (
             ("originator", document.originator),
@@ -98,8 +99,3 @@ def _quarantine(found: Difference, deliveries: Mapping[int, Delivery], messages:
         )
         records.append(Record(topics.INGEST, key, document.data, home, headers))
     return records
-
-
-def _rejected(batch: str, originator: str, asset: str, position: int, field: str, reason: str, message: Message, data: bytes) -> Record:
-    event = Rejected(batch, originator, asset, position, field, reason, message.source, data[:DOCUMENT_BYTES_MAX])
-    return Record(topics.REJECTED, originator.encode(), encode(event))

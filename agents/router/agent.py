@@ -1,6 +1,7 @@
 """The router: assessed asset versions in, sell offers out, to the partition of their market."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from agents.router.routing import Event, Router
@@ -9,8 +10,9 @@ from schemas.catalog import Catalog
 from schemas.columns import ASSESSED, decode
 from streams import topics
 from streams.effects import Effects, Message, Record, Stage
+from streams.guard import readable
 
-EVENTS_MAX: Final = 500  # of one record
+EVENTS_MAX: Final = 100  # of one record: what the matcher does for it is to be well below a second
 BYTES_MAX: Final = 512 * 1024  # of one record, unless a single event is larger
 
 
@@ -21,8 +23,8 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
     def compute(table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:
         effects = Effects()
         log: list[list[Event]] = [[] for _ in catalog.markets]
-        for message in messages:
-            for market, found in enumerate(router.route(decode(message.value, ASSESSED), table, effects.rows)):
+        for _, rows in readable(messages, partial(decode, schema=ASSESSED), effects):
+            for market, found in enumerate(router.route(rows, table, effects.rows)):
                 log[market] += found
         for market, found in enumerate(log):
             effects.records += (Record(topics.OFFERS, None, value, market) for value in _values(found))

@@ -3,6 +3,7 @@ import pytest
 from assessor_rows import CATALOG, ROW, changed, message
 
 from agents.assessor.agent import stages
+from schemas import events
 from schemas.asset import LOAN, Kind
 from schemas.columns import ASSESSED, decode
 from streams import topics
@@ -65,6 +66,10 @@ def test_a_thousand_assets_with_all_texts_at_their_longest_fit_their_records():
     assert max(len(record.value) for record in records) <= topics.MESSAGE_BYTES_MAX
 
 
-def test_columns_of_another_version_are_refused():
-    with pytest.raises(ValueError, match="columns differ"):
-        compute(message(pa.RecordBatch.from_pylist([{"asset_id": "L1"}])))
+def test_a_message_that_cannot_be_read_is_quarantined_and_its_neighbours_are_assessed():
+    other = message(pa.RecordBatch.from_pylist([{"asset_id": "L1"}]))
+    bad = [other, other._replace(value=b"no Arrow at all"), other._replace(value=b"")]
+    effects = STAGE.compute(Table(), [*bad, message(changed({}))])
+    assert effects.poison == 3
+    assert [record.topic for record in effects.records] == [topics.REJECTED] * 3 + [topics.ASSESSED]
+    assert "columns differ" in events.decode_rejected(effects.records[0].value).reason
