@@ -1,5 +1,6 @@
 """The worker: a Faust app that runs every agent it finds under `agents/`, on transports that read committed records only."""
 
+import asyncio
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 
 import agents
 from schemas.catalog import Catalog
+from streams import admin
 from streams.effects import Sink, Stage
 from streams.runner import Runner
 from streams.settings import Settings
@@ -143,7 +145,10 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
 
 
 def _stage_runner(app: App, stage: Stage, settings: Settings) -> Runner:
-    return Runner(app, stage.name, stage.source.name, lambda number: Partition(stage, number, settings.kafka, settings.group))
+    def hold(number: int) -> Partition:
+        return Partition(stage, number, settings.kafka, settings.group)
+
+    return Runner(app, stage.name, stage.source.name, hold, stage.take_bytes)
 
 
 def _sink_runner(app: App, sink: Sink, store: Store) -> Runner:
@@ -151,10 +156,15 @@ def _sink_runner(app: App, sink: Sink, store: Store) -> Runner:
 
 
 def run(settings: Settings) -> None:
-    """Run a worker with every agent until SIGTERM; the process ends with code 3 if an agent fails and must be started again."""
+    """Run a worker with every agent until SIGTERM; the process ends with code 3 if an agent fails and must be started again.
+
+    Raises:
+        CatalogError, TopicsError: what must be put right before a worker can run.
+    """
     from streams import views  # noqa: PLC0415 - the pages are the worker's, not the bench's or the tests'
 
     stages, sinks = discover(settings.load_catalog())
+    asyncio.run(admin.check_topics(settings.kafka))
     store = Store(settings.postgres)
     app = build(settings, stages, sinks, store)
     views.install(app, store, settings, app.progress)

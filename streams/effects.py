@@ -6,9 +6,11 @@ source offset one transaction; a Sink's `compute` returns Statements, which beco
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from streams.topics import Topic
+
+TAKE_BYTES: Final = 1024 * 1024  # of one Step's input, unless its agent says less: bounds the Step's time and memory
 
 Headers = tuple[tuple[str, bytes], ...]
 Rows = Mapping[bytes, bytes | None]  # a table's changed rows; None deletes
@@ -70,13 +72,14 @@ class Table(dict[bytes, bytes]):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An agent: one source topic, one table, one pure function."""
+    """An agent: one source topic, one table, one pure function. `take_bytes` of input at most go into one Step, or a single message."""
 
     name: str
     source: Topic
     table: Topic
     compute: Callable[[Any, Sequence[Message]], Effects]
     state: Callable[[], State] = Table
+    take_bytes: int = TAKE_BYTES
 
 
 class Copy(NamedTuple):

@@ -4,7 +4,7 @@
 others compute.
 
 - **Several messages a Step.** A transaction costs about ten milliseconds; an originator that sends one document a message would get
-  fewer than 500 a second. So whatever already waits in the stream's queue is taken along, up to TAKE_BYTES; nothing is waited for.
+  fewer than 500 a second. So whatever already waits in the stream's queue is taken along, up to a bound; nothing is waited for.
 - **Never cut a Step.** Faust cancels an agent's task when its partition goes; the Step runs in a task of its own, shielded, and the
   rebalance waits for it (at most TRANSACTION_MS, then the broker aborts it). A new holder opens only after that.
 - **Held over a rebalance.** A partition that stays with this worker keeps its state: nobody else can have written its table without fencing
@@ -21,9 +21,8 @@ from typing import Any, Final, NoReturn, Protocol
 
 import structlog
 
-from streams.effects import Message
+from streams.effects import TAKE_BYTES, Message
 
-TAKE_BYTES: Final = 1024 * 1024  # of one Step's input: bounds the Step's time and memory
 TAKE_MESSAGES: Final = 2_000
 FAIL_STOP: Final = 3  # the exit code that tells a supervisor: start me again
 
@@ -50,9 +49,16 @@ class Runner:
     """One agent's partitions in this process. `hold` makes a Held for a partition; `stop` is fail_stop but for the tests of it."""
 
     def __init__(
-        self, app: Any, name: str, topic: str, hold: Callable[[int], Held], stop: Callable[[str, int, int, BaseException], Any] = fail_stop
+        self,
+        app: Any,
+        name: str,
+        topic: str,
+        hold: Callable[[int], Held],
+        take_bytes: int = TAKE_BYTES,
+        stop: Callable[[str, int, int, BaseException], Any] = fail_stop,
     ) -> None:
-        self.app, self.name, self.topic, self._hold, self._stop = app, name, topic, hold, stop
+        self.app, self.name, self.topic = app, name, topic
+        self._hold, self._take_bytes, self._stop = hold, take_bytes, stop
         self.held: dict[int, Held] = {}
         self._streams: dict[int, Any] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
@@ -72,7 +78,7 @@ class Runner:
     def _waiting(self, stream: Any, size: int) -> Iterable[Message]:
         """What else is in the stream's queue, of the same assignment."""
         queue, taken = stream.channel.queue, 1
-        while size < TAKE_BYTES and taken < TAKE_MESSAGES and not queue.empty() and self.app.flow_control.is_active():
+        while size < self._take_bytes and taken < TAKE_MESSAGES and not queue.empty() and self.app.flow_control.is_active():
             event = queue.get_nowait()
             if event.message.generation_id == self.app.consumer_generation_id:
                 taken, size = taken + 1, size + len(event.value or b"")

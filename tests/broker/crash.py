@@ -1,4 +1,4 @@
-"""Kills (-9) and pauses (SIGSTOP past the session timeout, then SIGCONT: zombies) of real workers while a known input flows.
+"""Kills (-9), pauses (SIGSTOP past the session timeout, then SIGCONT: zombies) and leaves (SIGTERM) of real workers while input flows.
 
 `Run.go` makes the faults; `tests/broker/audit.py` then compares every topic and table with a plain sequential run of the same input.
 """
@@ -38,6 +38,7 @@ class Run:
     seed: int
     kills: int
     pauses: int
+    leaves: int
     assets: int = 1500
     expected: dict[bytes, list[bytes]] = field(default_factory=lambda: defaultdict(list))  # asset key -> digests of its versions
     sent: Counter[str] = field(default_factory=Counter)  # batch -> documents
@@ -69,7 +70,7 @@ class Run:
 
     async def _make_faults(self, rng: random.Random) -> None:
         await self.watch(6)
-        plan = ["kill"] * self.kills + ["pause"] * self.pauses
+        plan = ["kill"] * self.kills + ["pause"] * self.pauses + ["leave"] * self.leaves
         rng.shuffle(plan)
         for fault in plan:
             name = rng.choice(list(self._workers))
@@ -77,6 +78,9 @@ class Run:
             if fault == "kill":
                 process.kill()
                 process.wait()
+            elif fault == "leave":
+                process.terminate()
+                await asyncio.to_thread(process.wait, 30)
             else:
                 process.send_signal(signal.SIGSTOP)
                 await asyncio.sleep(SESSION_S + rng.uniform(2, 4))  # the fault itself: longer than the group waits for it

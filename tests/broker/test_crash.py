@@ -13,7 +13,7 @@ from tests.broker.crash import Run
 async def test_kills_and_zombies_lose_nothing_double_nothing_and_change_nothing(tmp_path, capsys):
     settings = load({"TRANCHE_HOME": str(tmp_path / "home"), "TRANCHE_OPS_PORT": "0", "TRANCHE_GATEWAY_PORT": "0"})
     async with System(settings, workers=0, gateway=False) as system:
-        run = Run(system, tmp_path, seed=7, kills=10, pauses=2)
+        run = Run(system, tmp_path, seed=7, kills=10, pauses=2, leaves=2)
         postgres = await asyncpg.connect(system.postgres)
         async with Logs(system.kafka) as logs:
             await run.go()
@@ -35,3 +35,4 @@ async def test_kills_and_zombies_lose_nothing_double_nothing_and_change_nothing(
     assert not findings
     assert run.faults["kill"] >= 10
     assert run.faults["pause"] >= 2
+    assert run.faults["ended with 0"] == run.faults["leave"], "a worker that is told to stop finishes its Steps and ends with 0"

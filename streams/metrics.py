@@ -1,0 +1,44 @@
+"""Every metric with its kind and meaning; the worker serves them on its ops port, the gateway on its own, both at /metrics.
+
+Resident memory, processor time and open files are there by prometheus-client itself, retries of the database by stamina.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+# The worker. An agent is a stage or a sink, by its name.
+STEPS: Final = Counter("tranche_steps", "Steps committed", ["agent"])
+MESSAGES: Final = Counter("tranche_messages", "Source messages in committed Steps", ["agent"])
+ROWS: Final = Counter("tranche_rows", "Table rows written by committed Steps", ["agent"])
+POISON: Final = Counter("tranche_poison", "Source messages that could not be read and went to quarantine whole", ["agent"])
+STEP_SECONDS: Final = Histogram(
+    "tranche_step_seconds", "Time of a committed Step, from its messages to its commit", ["agent"], buckets=SECONDS
+)
+OPENED: Final = Counter("tranche_partitions_opened", "Source partitions opened, each fencing its earlier holder", ["agent"])
+LAG: Final = Gauge("tranche_lag", "Source records that the agent's table or database does not include yet", ["agent", "topic", "partition"])
+
+# The gateway.
+UPLOADS: Final = Counter("tranche_uploads", "Batches uploaded, by outcome: done, failed, refused", ["originator", "outcome"])
+UPLOAD_BYTES: Final = Counter("tranche_upload_bytes", "Bytes of uploads received", ["originator"])
+UPLOAD_DOCUMENTS: Final = Counter("tranche_upload_documents", "Asset documents of uploads handed to the broker", ["originator"])
+UPLOAD_REJECTED: Final = Counter("tranche_upload_rejected", "Asset documents of uploads that the gateway itself rejected", ["originator"])
+
+
+def step(agent: str, *, messages: int, rows: int, poison: int, seconds: float) -> None:
+    """Count one committed Step."""
+    STEPS.labels(agent).inc()
+    MESSAGES.labels(agent).inc(messages)
+    ROWS.labels(agent).inc(rows)
+    POISON.labels(agent).inc(poison)
+    STEP_SECONDS.labels(agent).observe(seconds)
+
+
+def lag(progress: Iterable[Mapping[str, Any]]) -> None:
+    """Set the lag of exactly the partitions of `progress` (`App.progress`); those that have moved to another worker vanish here."""
+    LAG.clear()
+    for row in progress:
+        LAG.labels(row["agent"], row["topic"], row["partition"]).set(row["lag"])

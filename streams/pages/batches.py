@@ -1,0 +1,55 @@
+"""The latest batches: what was received, what came of it, how far it is."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from streams import queries
+from streams.pages.html import Column, Markup, Page, join, link, markup, table, tag
+
+_LOOKS: Final = {"open": "busy", "processing": "busy", "done": "good", "done with rejections": "warn", "failed": "bad"}
+_OUTCOMES: Final = {
+    "unchanged": "Unchanged",
+    "created": "New",
+    "terms_changed": "Terms",
+    "repayment_reported": "Repayment",
+    "status_changed": "Status",
+    "repaid": "Repaid",
+    "defaulted": "Defaulted",
+    "recalled": "Recalled",
+}
+
+
+async def batches(pool: Any, originator: str | None) -> Page:
+    """The page of all originators, or of one."""
+    rows = await queries.batches(pool, originator)
+    outcomes = (Column(head, lambda row, name=name: row["counts"][name], "n") for name, head in _OUTCOMES.items())  # type: ignore[misc]
+    columns = (
+        Column("First event, UTC", lambda row: row["first_event"]),
+        Column("Batch", lambda row: tag("code", row["batch"])),
+        Column("Originator", lambda row: link(row["originator"], "", originator=row["originator"])),
+        Column("State", _state),
+        Column("Documents", _documents, "n"),
+        Column("Rejected", _rejected, "n"),
+        *outcomes,
+    )
+    title = "Batches" if originator is None else f"Batches of {originator}"
+    note = "The latest 50 deliveries; what each document turned out to be. This page renews itself."
+    return Page("/", title, note, rows, table(columns, rows, "No batch has been received yet."), refresh_s=3)
+
+
+def _state(row: Mapping[str, Any]) -> Markup:
+    badge = tag("span", row["state"], class_=f"badge {_LOOKS[row['state']]}")
+    fault = tag("span", f"byte {row['position']:,}: {row['error']}", class_="fault") if row["error"] else ""
+    return join((badge, fault)) if fault else badge
+
+
+def _documents(row: Mapping[str, Any]) -> Markup:
+    done, all_of = row["processed"] + row["oversized"], row["documents"]
+    if row["state"] != "processing":
+        return markup(done)
+    return join((f"{done:,} of {all_of:,}", tag("progress", value=str(done), max=str(all_of))))
+
+
+def _rejected(row: Mapping[str, Any]) -> object:
+    count = row["counts"]["rejected"] + row["oversized"]
+    return link(count, "rejections", batch=row["batch"]) if count else 0

@@ -1,0 +1,139 @@
+"""What the API and the ops views ask PostgreSQL.
+
+Rows come as dicts of what JSON has, and of datetimes, days and, in a rejection's document, bytes.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+
+from schemas.asset import Change
+from streams.topics import INVESTMENTS
+
+REASONS: Final = 20  # that the summary of a batch lists, most frequent first
+
+_OUTCOMES: Final = (*(str(change) for change in Change), "unchanged", "rejected")
+_BATCH: Final = (
+    "batch",
+    "originator",
+    "state",
+    "documents",
+    "processed",
+    "oversized",
+    "bytes",
+    "digest",
+    "error",
+    "position",
+    "first_event",
+    "last_event",
+)
+_REASONS: Final = """
+    SELECT reason, field, count(*) AS count FROM rejections WHERE batch = $1
+    GROUP BY reason, field ORDER BY count DESC, field, reason LIMIT $2"""
+# Of each partition the rows behind the cursor: an index range each, and no row is skipped or repeated however many arrive meanwhile.
+_INVESTMENTS: Final = """
+    SELECT page.* FROM unnest($1::integer[], $2::bigint[]) AS seen(partition, record_offset) CROSS JOIN LATERAL (
+        SELECT * FROM investments AS i WHERE i.partition = seen.partition AND i.record_offset > seen.record_offset{where}
+        ORDER BY i.record_offset LIMIT $3
+    ) AS page ORDER BY page.partition, page.record_offset LIMIT $3"""
+_SUMMARY: Final = f"""
+    SELECT originator, sum(CASE WHEN received THEN documents ELSE processed END)::bigint AS received,
+           {", ".join(f"sum({name})::bigint AS {name}" for name in _OUTCOMES if name != "rejected")},
+           sum(rejected + oversized)::bigint AS rejected
+    FROM batch_states GROUP BY originator ORDER BY originator"""  # noqa: S608 - names of ours
+_INVESTED: Final = """
+    SELECT originator, currency, count(*) AS count, sum(amount_cents)::bigint AS cents
+    FROM investments GROUP BY originator, currency ORDER BY originator, currency"""
+
+
+class CursorError(ValueError):
+    """A paging cursor that `investments` has not given out."""
+
+
+async def batch(pool: asyncpg.Pool, batch_id: str) -> dict[str, Any] | None:
+    """One batch, or None if nothing is known of it (yet).
+
+    Its keys: batch, originator, state, documents, processed, oversized, bytes, digest, error, position, first_event, last_event (times),
+    counts (by outcome), reasons (of rejections: {reason, field, count}, the most frequent first).
+
+    `state` is "open" (an originator produces it itself), "processing", or for good: "done", "done with rejections", "failed" (cut off at
+    `position`; what came before counts).
+    """
+    row = await pool.fetchrow("SELECT * FROM batch_states WHERE batch = $1", batch_id)
+    if row is None:
+        return None
+    reasons = await pool.fetch(_REASONS, batch_id, REASONS)
+    return {**_batch(row), "reasons": [dict(reason) for reason in reasons]}
+
+
+async def batches(pool: asyncpg.Pool, originator: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """The latest batches, of one originator or of all, as `batch` without reasons, the newest first."""
+    sql = "SELECT * FROM batch_states WHERE $2::text IS NULL OR originator = $2 ORDER BY first_event DESC, batch LIMIT $1"
+    return [_batch(row) for row in await pool.fetch(sql, limit, originator)]
+
+
+def _batch(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: row[name] for name in _BATCH}, "counts": {name: row[name] for name in _OUTCOMES}}
+
+
+async def investments(
+    pool: asyncpg.Pool, *, investor: str | None = None, originator: str | None = None, after: str | None = None, limit: int = 100
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of investments, and the cursor of the next page or None if this one is the last for now.
+
+    Ordered by partition and offset of their topic: all pages together have every investment that was there at the first page, once, and
+    none twice; those that come meanwhile are in them or behind their last cursor. One investor's are in the order they were made.
+
+    Raises:
+        CursorError: `after` is no cursor of this function.
+    """
+    seen = _parse(after)
+    filters = {name: value for name, value in (("investor", investor), ("originator", originator)) if value is not None}
+    where = "".join(f" AND i.{name} = ${n}" for n, name in enumerate(filters, 4))
+    rows = await pool.fetch(_INVESTMENTS.format(where=where), list(range(len(seen))), seen, limit + 1, *filters.values())
+    page = [dict(row) for row in rows[:limit]]
+    for row in page:
+        seen[row.pop("partition")] = row.pop("record_offset")
+    return page, ".".join(str(offset + 1) for offset in seen) if len(rows) > limit else None
+
+
+def _parse(cursor: str | None) -> list[int]:
+    """The last offset seen of each partition of the topic, -1 for none."""
+    if cursor is None:
+        return [-1] * INVESTMENTS.partitions
+    parts = cursor.split(".")
+    if len(parts) != INVESTMENTS.partitions or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts):
+        raise CursorError(f"cursor {cursor[:200]!r} is none that was given out; start without one")
+    return [int(part) - 1 for part in parts]
+
+
+async def versions(pool: asyncpg.Pool, originator: str, asset: str) -> list[dict[str, Any]]:
+    """All versions of an asset, the first first, with every column of the table; the digest in hexadecimal."""
+    rows = await pool.fetch("SELECT * FROM asset_versions WHERE originator = $1 AND asset = $2 ORDER BY version", originator, asset)
+    return [{**row, "digest": row["digest"].hex()} for row in rows]
+
+
+async def rejections(pool: asyncpg.Pool, *, batch: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """The latest documents in quarantine, of one batch or of all, the newest first; `document` is their BSON in bytes."""
+    where = "WHERE batch = $2" if batch is not None else ""
+    sql = f"SELECT * FROM rejections {where} ORDER BY rejected_at DESC, topic, partition, record_offset DESC LIMIT $1"  # noqa: S608 - fixed texts
+    return [dict(row) for row in await pool.fetch(sql, limit, *(() if batch is None else (batch,)))]
+
+
+async def summary(pool: asyncpg.Pool) -> list[dict[str, Any]]:
+    """A line an originator: what it delivered, what came of it, what was invested in it.
+
+    Its keys: originator, received (documents), the outcomes (created … unchanged, rejected), investments (their count), invested_cents (by
+    currency, because cents of two currencies do not add up).
+    """
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        delivered = await connection.fetch(_SUMMARY)
+        invested = await connection.fetch(_INVESTED)
+    table = {row["originator"]: {**row, "investments": 0, "invested_cents": {}} for row in delivered}
+    for row in invested:
+        nothing = {"originator": row["originator"], "received": 0, **dict.fromkeys(_OUTCOMES, 0), "investments": 0, "invested_cents": {}}
+        line = table.setdefault(row["originator"], nothing)
+        line["investments"] += row["count"]
+        line["invested_cents"][row["currency"]] = row["cents"]
+    return [table[name] for name in sorted(table)]

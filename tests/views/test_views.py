@@ -1,0 +1,181 @@
+"""The ops views, asked over HTTP of a real Faust web server."""
+
+import faust
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents.merger.agent import sinks
+from schemas import catalog, events
+from streams import settings, tokens, topics, views
+from streams.embedded import ports
+from streams.store import Store
+from tests.database import assessed, feed, message
+
+VERSIONS, BATCHES, REJECTIONS, _ = sinks(catalog.Catalog({}, {}, ()))
+SECRET = "s" * 32
+PROGRESS = [
+    {"agent": "intake", "topic": "assets.ingest", "partition": p, "table_offset": 7, "end_offset": 9, "lag": p, "open": True}
+    for p in range(3)
+]
+PAGES = ("/", "/lag", "/assets", "/assets/bluebird/x", "/rejections")
+
+
+@pytest.fixture
+async def serve(store, tmp_path):
+    """A function that serves the views and gives a client of them."""
+    running = []
+
+    async def start(host: str = "127.0.0.1", store: Store = store) -> httpx.AsyncClient:
+        port = ports.free_port()
+        environ = {"TRANCHE_OPS_HOST": host, "TRANCHE_OPS_PORT": str(port), "TRANCHE_SECRET": SECRET}
+        app = faust.App("test", broker="kafka://127.0.0.1:1", web_bind=host, web_port=port, datadir=tmp_path)
+        views.install(app, store, settings.load(environ), lambda: PROGRESS)
+        app.web.init_server()
+        await app.web.start_server()
+        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20)
+        client.app = app
+        running.append((app, client))
+        return client
+
+    yield start
+    for app, client in running:
+        await client.aclose()
+        await app.web.stop_server()
+
+
+@pytest.fixture
+async def loans(store):
+    """An asset with two versions, a batch, a dead letter, all with markup in what an originator wrote."""
+    rows = [{"asset_id": "<i>x", "version": n, "outstanding": 100_000 - n} for n in (1, 2)]
+    await feed(store, VERSIONS, [message(topics.ASSESSED, assessed(*rows))])
+    told = events.BatchReceived(batch="<i>b1", originator="<i>bird", documents=4, bytes=1_200, digest="ab", error="<i>cut", position=7)
+    await feed(store, BATCHES, [message(topics.BATCHES, events.encode(told))])
+    letter = events.Rejected(
+        batch="<i>b1", originator="<i>o", asset="<i>a", position=3, field="<i>f", reason="<i>r", source="<i>s", document=b"<i>"
+    )
+    await feed(store, REJECTIONS, [message(topics.REJECTED, events.encode(letter))])
+
+
+async def test_every_page_is_served_as_html_and_as_json_both_ways_of_asking(serve, loans):
+    client = await serve()
+    for path in ("/", "/lag", "/assets/bluebird/%3Ci%3Ex", "/rejections", "/assets"):
+        page = await client.get(path)
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert "<i>" not in page.text
+        assert "style-src 'self'" in page.headers["content-security-policy"]
+        asked, accepted = await client.get(f"{path}?format=json"), await client.get(path, headers={"Accept": "application/json"})
+        assert asked.headers["content-type"] == accepted.headers["content-type"] == "application/json"
+        assert asked.json() == accepted.json()
+        assert isinstance(asked.json(), list)
+
+
+async def test_the_pages_say_what_the_database_and_the_worker_say(serve, loans):
+    client = await serve()
+    (batch,) = (await client.get("/?format=json")).json()
+    assert (batch["batch"], batch["state"], batch["documents"], batch["error"]) == ("<i>b1", "processing", 4, "<i>cut")
+    assert [version["outstanding_cents"] for version in (await client.get("/assets/bluebird/%3Ci%3Ex?format=json")).json()] == [
+        99_999,
+        99_998,
+    ]
+    assert "999.98" in (await client.get("/assets", params={"originator": "bluebird", "asset": "<i>x"})).text
+    (letter,) = (await client.get("/rejections", params={"batch": "<i>b1", "format": "json"})).json()
+    assert (letter["reason"], letter["document"]) == ("<i>r", "PGk+")
+    assert (await client.get("/rejections", params={"batch": "other", "format": "json"})).json() == []
+    assert (await client.get("/?originator=nobody&format=json")).json() == []
+    assert (await client.get("/lag?format=json")).json() == PROGRESS
+
+
+async def test_an_unknown_asset_is_not_found_and_an_impossible_one_refused(serve):
+    client = await serve()
+    assert (await client.get("/assets/bluebird/nothing")).status_code == 404
+    assert (await client.get("/assets/blue/bird/a%2Fb")).status_code == 404
+    assert (await client.get("/assets?originator=a%00&asset=b")).status_code == 400
+
+
+async def test_faust_serves_nothing_of_its_own(serve):
+    client = await serve()
+    for path in ("/table", "/table/", "/table/x/y", "/router", "/router/", "/graph", "/graph/", "/stats", "/assignment/", "/performance"):
+        assert (await client.get(path)).status_code == 404
+    assert "text/html" in (await client.get("/")).headers["content-type"]
+
+
+async def test_on_loopback_a_stranger_who_rebinds_a_name_is_refused(serve):
+    client = await serve()
+    for host, status in (
+        ("127.0.0.1:6066", 200),
+        ("localhost", 200),
+        ("[::1]:6066", 200),
+        ("evil.example", 403),
+        ("127.0.0.1.evil.example:80", 403),
+    ):
+        assert (await client.get("/lag", headers={"Host": host})).status_code == status
+
+
+async def test_elsewhere_every_page_needs_an_operators_token(serve):
+    client = await serve("0.0.0.0")
+    operator = tokens.issue(SECRET, "operator", "ann")
+    wrong = (
+        tokens.issue(SECRET, "originator", "ann"),
+        tokens.issue("t" * 32, "operator", "ann"),
+        "operator.ann.",
+        "é",
+        "operator.ann.\udcff",
+    )
+    for path in (*PAGES, "/metrics", "/style.css"):
+        for token in wrong:
+            answer = await client.get(path, headers={"Authorization": f"Bearer {token}".encode(errors="surrogateescape")})
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+            assert (await client.get(path, params={"token": token.encode(errors="surrogateescape")})).status_code == 401
+        assert (await client.get(path)).status_code == 401
+        assert (await client.get(path, headers={"Authorization": f"Bearer {operator}"})).status_code in {200, 404}
+    assert (await client.get("/ready")).status_code == 503, "readiness is for everyone, and this worker has joined nothing"
+
+
+async def test_a_token_in_the_address_moves_into_a_cookie(serve):
+    client = await serve("0.0.0.0")
+    answer = await client.get("/rejections", params={"token": tokens.issue(SECRET, "operator", "ann"), "batch": "b 1"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/rejections?batch=b+1")
+    assert {"HttpOnly", "SameSite=Strict"} <= set(answer.headers["set-cookie"].split("; "))
+    assert (await client.get(answer.headers["location"])).status_code == 200
+
+
+async def test_an_open_address_without_a_secret_is_refused_at_start(store, tmp_path):
+    app = faust.App("test", broker="kafka://127.0.0.1:1", datadir=tmp_path)
+    with pytest.raises(settings.SettingsError, match="TRANCHE_SECRET"):
+        views.install(app, store, settings.load({"TRANCHE_OPS_HOST": "0.0.0.0"}), lambda: PROGRESS)
+
+
+async def test_metrics_have_the_lag_of_exactly_the_partitions_held_now(serve):
+    client = await serve()
+
+    async def lags() -> dict[str, float]:
+        families = text_string_to_metric_families((await client.get("/metrics")).text)
+        return {
+            sample.labels["partition"]: sample.value for family in families if family.name == "tranche_lag" for sample in family.samples
+        }
+
+    assert await lags() == {"0": 0, "1": 1, "2": 2}
+    moved = PROGRESS.pop()
+    try:
+        assert await lags() == {"0": 0, "1": 1}
+    finally:
+        PROGRESS.append(moved)
+
+
+async def test_a_worker_is_ready_when_it_has_joined_and_its_database_answers(serve):
+    client = await serve()
+    client.app.rebalancing_count = 1
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "joined": True, "database": True})
+    client.app.rebalancing = True
+    assert (await client.get("/ready")).json()["joined"] is False
+
+
+async def test_without_the_database_the_pages_say_so_and_the_lag_is_still_there(serve):
+    client = await serve(store=Store(f"postgresql://nobody@127.0.0.1:{ports.free_port()}/nothing"))
+    for path in ("/", "/assets/bluebird/x", "/rejections"):
+        answer = await client.get(path)
+        assert (answer.status_code, "does not answer" in answer.text) == (503, True)
+    assert (await client.get("/lag")).status_code == 200
+    assert (await client.get("/ready")).json()["database"] is False
