@@ -2,7 +2,8 @@
 
 The gateway writes three headers: `originator` (the tenant, from the credential), `batch`, and `positions` (uint64, little-endian: where in
 the batch's file each document begins). An originator that produces itself must give `originator`; without `batch` its messages of
-one day (of the record's time stamp, UTC) are one batch, and positions count within the message.
+one day (of the record's time stamp, UTC) are one batch, and positions count within the message. A batch's id begins with its originator's:
+nobody adds to another's batch.
 """
 
 from array import array
@@ -44,6 +45,8 @@ def unpack(value: bytes, headers: Sequence[tuple[str, bytes]], timestamp_ms: int
     if originator not in originators:
         raise DeliveryError(f"originator {originator[:64]!r} is not known")
     batch = given.get("batch", b"").decode("ascii", "replace")[:BATCH_LENGTH]
+    if batch and not batch.startswith(f"{originator}-"):
+        batch = f"{originator}-{batch}"
     if not batch:
         batch = f"{originator}-direct-{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y%m%d}"
     documents, fault = split(value)

@@ -12,7 +12,7 @@ from streams.settings import load
 from tests.loans import encoded, paid
 
 CATALOG = load({}).load_catalog()
-HEADERS = (("originator", b"bluebird"), ("batch", b"b1"))
+HEADERS = (("originator", b"bluebird"), ("batch", b"bluebird-1"))
 HOME = partition_of(b"bluebird/LC1", 8)
 TIME_MS = 1_795_392_000_000  # 2026-11-23
 
@@ -33,7 +33,7 @@ def test_a_new_asset_goes_to_assets_changed_with_batch_and_position():
     (record,) = of(effects, topics.CHANGED)
     (row,) = columns.decode(record.value, columns.CHANGED).to_pylist()
     assert record.partition == HOME
-    assert (row["batch"], row["position"], row["version"], row["change"]) == ("b1", 4711, 1, "created")
+    assert (row["batch"], row["position"], row["version"], row["change"]) == ("bluebird-1", 4711, 1, "created")
     (progress,) = of(effects, topics.BATCHES)
     assert decode_batch(progress.value).counts == {"created": 1}
 
@@ -43,7 +43,7 @@ def test_a_repayment_is_reported_for_the_ledger():
     take(table, encoded())
     (record,) = of(take(table, encoded(paid=paid("984.14", "1300.00"))), topics.REPAYMENTS)
     event = decode_repayment(record.value)
-    assert (event.principal_cents, event.interest_cents, event.version, event.batch) == (0, 28481, 2, "b1")
+    assert (event.principal_cents, event.interest_cents, event.version, event.batch) == (0, 28481, 2, "bluebird-1")
     assert record.key == b"bluebird/LC1"
 
 
@@ -83,4 +83,10 @@ def test_an_asset_in_a_foreign_partition_is_sent_to_its_own_with_its_batch_and_p
     assert record.partition == HOME
     arrived = take(Table(), record.value, record.headers)
     (row,) = columns.decode(of(arrived, topics.CHANGED)[0].value, columns.CHANGED).to_pylist()
-    assert (row["asset_id"], row["batch"], row["position"]) == ("LC1", "b1", len(encoded("LC2")))
+    assert (row["asset_id"], row["batch"], row["position"]) == ("LC1", "bluebird-1", len(encoded("LC2")))
+
+
+def test_nobody_adds_to_a_batch_of_another_originator():
+    headers = (("originator", b"bluebird"), ("batch", b"harbor-1"))
+    (progress,) = of(take(Table(), encoded(), headers), topics.BATCHES)
+    assert decode_batch(progress.value).batch == "bluebird-harbor-1"
