@@ -20,13 +20,14 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams import metrics
-from streams.effects import Effects, Message, Record, Stage, State
+from streams.effects import Effects, Headers, Message, Record, Stage, State
 from streams.partition import partition_of
 from streams.topics import MESSAGE_BYTES_MAX, Topic
 
 OFFSET: Final = b"\0offset"  # the reserved row: "offset poison", the last source offset included and the run of poison before it
 BATCH_BYTES: Final = 900 * 1024  # of one record batch, unless a single record is larger
 TRANSACTION_MS: Final = 10_000  # a Step that takes longer is aborted by the broker and fenced
+_NO_HEADERS: Final[list[tuple[str, bytes]]] = []  # aiokafka wants a list; nobody writes to this one
 POISON_MAX: Final = 100  # unreadable messages in a row; more is a fault of ours (a bad deploy), not of the data
 
 
@@ -90,51 +91,45 @@ class Partition:
         metrics.step(self.stage.name, messages=len(fresh), rows=len(effects.rows), poison=effects.poison, seconds=perf_counter() - started)
 
     async def _commit(self, effects: Effects, offset: bytes) -> None:
-        number, table = self.number, self.stage.table
-        rows = [Record(table, key, value, number) for key, value in effects.rows.items()]
-        rows.append(Record(table, OFFSET, offset, number))
+        table = ((None, key, value, None, ()) for key, value in (*effects.rows.items(), (OFFSET, offset)))
         async with self._producer.transaction():
             acks = [
                 await self._producer.send_batch(batch, topic, partition=partition)
-                for (topic, partition), records in _by_partition(effects.records, rows).items()
+                for topic, partition, records in (*_by_partition(effects.records), (self.stage.table.name, self.number, table))
                 for batch in self._batches(records)
             ]
             await asyncio.gather(*acks)
 
-    def _batches(self, records: Iterable[Record]) -> Iterable[Any]:
-        """Kafka record batches: a hundred times cheaper than a `send` for each record."""
+    def _batches(self, records: Iterable[tuple[Any, bytes | None, bytes | None, Any, Headers]]) -> Iterable[Any]:
+        """Kafka record batches: a hundred times cheaper than a `send` for each record. The loop below runs once for each record and row."""
         batch = self._producer.create_batch()
-        for record in records:
-            if not _append(batch, record):
-                batch.close()
-                yield batch
+        for _, key, value, _, headers in records:
+            if batch.append(timestamp=None, key=key, value=value, headers=list(headers) if headers else _NO_HEADERS) is None:
+                yield _closed(batch)
                 batch = self._producer.create_batch()
-                _append(batch, record)
-        batch.close()
-        yield batch
+                batch.append(timestamp=None, key=key, value=value, headers=list(headers))
+        yield _closed(batch)
 
     async def close(self) -> None:
         """Let go of the producer. No Step may be under way."""
         await self._producer.stop()
 
 
-def _append(batch: Any, record: Record) -> bool:
-    """Whether the record went into the batch; a batch that has none yet takes one of any size."""
-    if len(record.value or b"") + len(record.key or b"") > MESSAGE_BYTES_MAX:
-        raise TooLargeError(f"{record.topic.name}: a record of {len(record.value or b'')} bytes, at most {MESSAGE_BYTES_MAX} are allowed")
-    return batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is not None
+def _closed(batch: Any) -> Any:
+    """The batch, ready to be sent. A record that is larger than a batch has one of its own: the only one that can be too large."""
+    if batch.size() > MESSAGE_BYTES_MAX:
+        raise TooLargeError(f"a record makes a batch of {batch.size()} bytes, at most {MESSAGE_BYTES_MAX} are allowed")
+    batch.close()
+    return batch
 
 
-def _by_partition(records: Iterable[Record], rows: list[Record]) -> dict[tuple[str, int], list[Record]]:
+def _by_partition(records: Iterable[Record]) -> Iterable[tuple[str, int, list[Record]]]:
     """Records by topic and partition, each in its order; where a record names no partition, its key does."""
     grouped: dict[tuple[str, int], list[Record]] = {}
     for record in records:
         number = record.partition if record.partition is not None else partition_of(record.key or b"", record.topic.partitions)
         grouped.setdefault((record.topic.name, number), []).append(record)
-    table = rows[-1]
-    assert table.partition is not None
-    grouped[table.topic.name, table.partition] = rows
-    return grouped
+    return ((topic, number, found) for (topic, number), found in grouped.items())
 
 
 async def read_table(kafka: str, table: Topic, number: int) -> Any:
