@@ -1,6 +1,7 @@
 """Every topic, in flow order: what it carries, its key, its partitions, how long it is kept, who writes and who reads it.
 
-Topics are created by `tranche up` (or `tranche topics`) with exactly these settings and never altered: a key's partition is for life.
+Topics are created by `tranche up` with exactly these settings and never altered: a key's partition is for life. `tranche topics` shows
+them.
 """
 
 from dataclasses import dataclass
@@ -15,12 +16,16 @@ FOR_EVER: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic's name and settings; `retention_ms` -1 is for ever, `compacted` keeps the latest record of each key."""
+    """A topic's name and settings; `retention_ms` -1 is for ever, `compacted` keeps the latest record of each key.
+
+    `carries` is for people: value and key; who writes -> who reads.
+    """
 
     name: str
     partitions: int
     retention_ms: int = FOR_EVER
     compacted: bool = False
+    carries: str = ""
 
     @property
     def config(self) -> dict[str, str]:
@@ -31,28 +36,58 @@ class Topic:
 
 def table(agent: str, partitions: int = ASSET_PARTITIONS) -> Topic:
     """The changelog of an agent's table: one record per key, compacted, as many partitions as the agent's source."""
-    return Topic(f"{agent}.table", partitions, compacted=True)
+    return Topic(f"{agent}.table", partitions, compacted=True, carries=f"rows of the {agent}'s table; {agent} -> itself")
 
 
-# BSON sequence; key originator/asset (or none, if the partition is explicit); headers originator, batch, positions.
-# Originators and the gateway -> intake.
-INGEST: Final = Topic("assets.ingest", ASSET_PARTITIONS, 7 * DAY_MS)
-# Arrow columns CHANGED; partition of originator/asset. intake -> assessor.
-CHANGED: Final = Topic("assets.changed", ASSET_PARTITIONS, 7 * DAY_MS)
-# Rejected, JSON; key originator. intake, gateway -> merger, people.
-REJECTED: Final = Topic("assets.rejected", ASSET_PARTITIONS, 30 * DAY_MS)
-# Repayment, JSON; key originator/asset. intake -> subscribers, the ledger to come.
-REPAYMENTS: Final = Topic("repayments.reported", ASSET_PARTITIONS, FOR_EVER)
-# BatchReceived, BatchProgress, JSON; key batch. gateway, intake -> merger.
-BATCHES: Final = Topic("batches.status", ASSET_PARTITIONS, 30 * DAY_MS)
-# Arrow columns ASSESSED; partition of originator/asset. assessor -> merger, router.
-ASSESSED: Final = Topic("assets.assessed", ASSET_PARTITIONS, 7 * DAY_MS)
-# Portfolio, JSON; key investor. gateway -> trader.
-PORTFOLIOS: Final = Topic("portfolios", ASSET_PARTITIONS, FOR_EVER)
-# JSON array of MarketEvent; partition of the market: the log whose order is the truth. router, trader -> matcher.
-OFFERS: Final = Topic("offers", len(MARKETS), FOR_EVER)
-# Investment, JSON; key investor. matcher -> merger, subscribers.
-INVESTMENTS: Final = Topic("investments", ASSET_PARTITIONS, FOR_EVER)
+INGEST: Final = Topic(
+    "assets.ingest",
+    ASSET_PARTITIONS,
+    7 * DAY_MS,
+    carries="BSON sequence; key originator/asset, or none; headers originator, batch, positions; originators, gateway -> intake",
+)
+CHANGED: Final = Topic(
+    "assets.changed",
+    ASSET_PARTITIONS,
+    7 * DAY_MS,
+    carries="Arrow columns CHANGED; partition of originator/asset; intake -> assessor",
+)
+REJECTED: Final = Topic(
+    "assets.rejected",
+    ASSET_PARTITIONS,
+    30 * DAY_MS,
+    carries="Rejected, JSON; key originator; intake, gateway -> merger, people",
+)
+REPAYMENTS: Final = Topic(
+    "repayments.reported",
+    ASSET_PARTITIONS,
+    FOR_EVER,
+    carries="Repayment, JSON; key originator/asset; intake -> subscribers, the ledger to come",
+)
+BATCHES: Final = Topic(
+    "batches.status",
+    ASSET_PARTITIONS,
+    30 * DAY_MS,
+    carries="BatchReceived, BatchProgress, JSON; key batch; gateway, intake -> merger",
+)
+ASSESSED: Final = Topic(
+    "assets.assessed",
+    ASSET_PARTITIONS,
+    7 * DAY_MS,
+    carries="Arrow columns ASSESSED; partition of originator/asset; assessor -> merger, router",
+)
+PORTFOLIOS: Final = Topic("portfolios", ASSET_PARTITIONS, FOR_EVER, carries="Portfolio, JSON; key investor; gateway -> trader")
+OFFERS: Final = Topic(
+    "offers",
+    len(MARKETS),
+    FOR_EVER,
+    carries="JSON array of MarketEvent; partition of the market: the log whose order is the truth; router, trader -> matcher",
+)
+INVESTMENTS: Final = Topic(
+    "investments",
+    ASSET_PARTITIONS,
+    FOR_EVER,
+    carries="Investment, JSON; key investor; matcher -> merger, subscribers",
+)
 
 INTAKE_TABLE: Final = table("intake")
 ASSESSOR_TABLE: Final = table("assessor")

@@ -1,0 +1,175 @@
+"""The `tranche` command. Every command imports what it needs when it runs: the gateway stays small, and help is instant."""
+
+import importlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from schemas.catalog import CatalogError
+from streams import settings as settings_module
+from streams.embedded.errors import UserError
+from streams.settings import Settings, SettingsError
+from streams.tokens import KINDS, Kind, TokenError, issue
+
+ROOT: Final = Path(__file__).parent.parent
+KAFKA_PORT: Final = int(settings_module.DEFAULTS["kafka"].rpartition(":")[2])
+FAULT: Final = 2  # exit code: the message on stderr says what to put right
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+class _Commands(click.Group):
+    """Faults that a person can put right are one message on stderr and exit code 2, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, CatalogError, TokenError, UserError) as fault:
+            click.echo(f"tranche: {fault}", err=True)
+            ctx.exit(FAULT)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tranche")
+def main() -> None:
+    """Tranche: a lending marketplace as a streaming dataflow on Kafka. Settings are TRANCHE_* variables; options go before them."""
+
+
+def _home(command: C) -> C:
+    return click.option("--home", type=click.Path(file_okay=False), help="Data, logs, run.json. [default: $TRANCHE_HOME or .tranche]")(
+        command
+    )
+
+
+def _system(command: C) -> C:
+    """The options that say what `up` starts; `supervise` is its other half."""
+    options = (
+        click.option("--kafka", envvar="TRANCHE_KAFKA", default="", metavar="HOST:PORT", help="An outside broker instead of the embedded."),
+        click.option(
+            "--postgres", envvar="TRANCHE_POSTGRES", default="", metavar="DSN", help="An outside PostgreSQL instead of the embedded."
+        ),
+        click.option("--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="How many workers share the partitions."),
+        click.option(
+            "--gateway-port", type=click.IntRange(0, 65535), help="0 chooses a free one. [default: $TRANCHE_GATEWAY_PORT or 8080]"
+        ),
+        click.option("--ops-port", type=click.IntRange(0, 65535), help="Of the first worker; the others follow. [default: 6066]"),
+        _home,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_system
+def up(kafka: str, postgres: str, workers: int, **over: Any) -> None:
+    """Start Kafka, PostgreSQL, workers and the gateway, and leave them running."""
+    settings = _settings(kafka=kafka, postgres=postgres, **over)
+    settings.load_catalog()
+    _call("streams.embedded.console:up", settings, kafka=kafka, postgres=postgres, workers=workers)
+
+
+@main.command(hidden=True)
+@_system
+def supervise(kafka: str, postgres: str, workers: int, **over: Any) -> None:
+    """The process that `up` leaves running."""
+    settings = _settings(kafka=kafka, postgres=postgres, **over)
+    _call("streams.logs:configure", "supervisor")
+    _call("streams.embedded.console:supervise", settings, kafka=kafka, postgres=postgres, workers=workers, kafka_port=KAFKA_PORT)
+
+
+@main.command()
+@_home
+def down(home: str | None) -> None:
+    """Stop what `up` started. Its data stays."""
+    _call("streams.embedded.console:down", _settings(home=home).home)
+
+
+@main.command()
+@_home
+def status(home: str | None) -> None:
+    """Show what runs, and where; exit code 1 if nothing does."""
+    sys.exit(_call("streams.embedded.console:status", _settings(home=home).home))
+
+
+@main.command()
+def worker() -> None:
+    """Run one worker: every agent, on its share of the partitions. It ends on a fault; who started it starts it again."""
+    settings = settings_module.load()
+    _call("streams.logs:configure", settings.worker)
+    _call("streams.app:run", settings)
+
+
+@main.command()
+def gateway() -> None:
+    """Run one gateway: the HTTP side for originators and investors."""
+    settings = settings_module.load()
+    _call("streams.logs:configure", "gateway")
+    _call("streams.gateway.server:run", settings)
+
+
+@main.command()
+def topics() -> None:
+    """Show every topic: what it carries, its partitions, how long it is kept."""
+    _call("streams.embedded.console:show_topics")
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("id_", metavar="ID")
+@_home
+def token(kind: Kind, id_: str, home: str | None) -> None:
+    """Print a bearer token for the gateway: `Authorization: Bearer TOKEN`."""
+    settings = _running(_settings(home=home))
+    if not settings.secret:
+        raise UserError(f"nothing runs in {settings.home}, and TRANCHE_SECRET, which signs tokens, is not set; try `tranche up`")
+    click.echo(issue(settings.secret, kind, id_))
+
+
+@main.command()
+@_home
+def demo(home: str | None) -> None:
+    """Run the demo on what is up, or on a system of its own that it stops at its end."""
+    given = _settings(home=home)
+    settings = _running(given)
+    _stop_on_sigterm()
+    _call("streams.demo.run:main", settings, running=settings is not given)
+
+
+@main.command()
+@click.argument("name")
+def bench(name: str) -> None:
+    """Run the measurement NAME, or all of them."""
+    if not (ROOT / "tests" / "bench").is_dir():
+        raise UserError(f"the measurements are in tests/bench of a checkout, and {ROOT} is none; clone Tranche and run it there")
+    sys.exit(subprocess.call([sys.executable, "-m", "tests.bench", name], cwd=ROOT))  # noqa: S603 - our own module
+
+
+def _settings(**over: object) -> Settings:
+    """The environment's settings, with the options that were given before them."""
+    return settings_module.load(over={f"TRANCHE_{name.upper()}": str(value) for name, value in over.items() if value not in {None, ""}})
+
+
+def _running(settings: Settings) -> Settings:
+    """The settings of the system that is up in this home; `settings` itself if none is."""
+    run = _call("streams.embedded.runfile:running", settings.home)
+    return settings_module.load(run.environ) if run and run.ready else settings
+
+
+def _call(where: str, *arguments: Any, **named: Any) -> Any:
+    """Import `module:function` and call it."""
+    module, _, function = where.partition(":")
+    return getattr(importlib.import_module(module), function)(*arguments, **named)
+
+
+def _stop_on_sigterm() -> None:
+    """SIGTERM ends a command as Ctrl-C does: what it started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+if __name__ == "__main__":
+    main()

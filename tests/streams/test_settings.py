@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from schemas.catalog import CatalogError
+from streams import settings
+from streams.settings import SettingsError, load
+from streams.supervisor import environ_of
+
+
+def test_an_empty_environment_gives_the_defaults():
+    found = load({})
+    assert (found.kafka, found.gateway_host, found.gateway_port, found.ops_port) == ("127.0.0.1:19092", "127.0.0.1", 8080, 6066)
+    assert found.home == Path(".tranche").absolute()
+
+
+def test_every_fault_of_the_environment_is_named_at_once():
+    wrong = {
+        "TRANCHE_GATEWAY_PORT": "70000",
+        "TRANCHE_OPS_PORT": "six",
+        "TRANCHE_KAFKA": "localhost",
+        "TRANCHE_POSTGRES": "mysql://x",
+        "TRANCHE_SECRET": "short",
+        "TRANCHE_SESSION_TIMEOUT_S": "1",
+        "TRANCHE_KAFKA_PORT": "9092",
+    }
+    with pytest.raises(SettingsError) as caught:
+        load(wrong)
+    lines = str(caught.value).splitlines()
+    assert sorted(line.split(":")[0] for line in lines) == sorted(wrong)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "", "5.9", "301", "-8"])
+def test_a_session_timeout_beyond_the_brokers_bounds_is_a_fault(seconds):
+    with pytest.raises(SettingsError, match="TRANCHE_SESSION_TIMEOUT_S"):
+        load({"TRANCHE_SESSION_TIMEOUT_S": seconds})
+
+
+@pytest.mark.parametrize("port", ["", "-1", "1.5", "65536", "²"])
+def test_a_port_is_a_number_from_0_to_65535(port):
+    with pytest.raises(SettingsError, match="TRANCHE_OPS_PORT"):
+        load({"TRANCHE_OPS_PORT": port})
+
+
+def test_the_secret_is_never_shown_in_a_fault():
+    with pytest.raises(SettingsError) as caught:
+        load({"TRANCHE_SECRET": "hunter2", "TRANCHE_POSTGRES": "mysql://me:hunter2@db/x"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_command_line_goes_before_the_environment():
+    assert load({"TRANCHE_OPS_PORT": "7000"}, over={"TRANCHE_OPS_PORT": "7001"}).ops_port == 7001
+
+
+def test_settings_survive_the_way_through_a_childs_environment():
+    given = load({"TRANCHE_HOME": "/somewhere", "TRANCHE_SESSION_TIMEOUT_S": "9.5", "TRANCHE_SECRET": "s" * 32})
+    assert load(environ_of(given)) == given
+
+
+def test_what_a_child_inherits_has_none_of_our_variables(monkeypatch):
+    monkeypatch.setenv("TRANCHE_SECRET", "s" * 32)
+    monkeypatch.setenv("OTHER", "1")
+    inherited = settings.inherited()
+    assert inherited["OTHER"] == "1"
+    assert not [name for name in inherited if name.startswith("TRANCHE_")]
+
+
+def test_a_folder_without_originators_is_named(tmp_path):
+    with pytest.raises(CatalogError, match=str(tmp_path)):
+        load({"TRANCHE_CATALOG": str(tmp_path)}).load_catalog()
+
+
+def test_the_catalog_that_comes_with_tranche_is_sound():
+    assert load({}).load_catalog().originators
