@@ -23,7 +23,6 @@ import structlog
 
 from streams.effects import TAKE_BYTES, Message
 
-TAKE_MESSAGES: Final = 2_000
 FAIL_STOP: Final = 3  # the exit code that tells a supervisor: start me again
 
 log = structlog.get_logger()
@@ -66,23 +65,23 @@ class Runner:
         app.on_partitions_assigned.connect(self._assigned, weak=False)
 
     async def run(self, stream: Any) -> None:
-        """Process a partition's stream until Faust takes it away."""
+        """Process a partition's stream until Faust takes it away. The value of each message is a list of our Messages."""
         async for event in stream.events():
             number = event.message.partition
             self._streams[number] = stream
-            messages = [_message(event), *self._waiting(stream, len(event.value or b""))]
-            before = self._steps.get(number)
-            task = self._steps[number] = asyncio.ensure_future(self._step(number, messages, before))
-            await asyncio.shield(task)
+            for messages in _cut([*event.message.value, *self._waiting(stream, _size(event.message.value))], self._take_bytes):
+                before = self._steps.get(number)
+                task = self._steps[number] = asyncio.ensure_future(self._step(number, messages, before))
+                await asyncio.shield(task)
 
     def _waiting(self, stream: Any, size: int) -> Iterable[Message]:
-        """What else is in the stream's queue, of the same assignment."""
-        queue, taken = stream.channel.queue, 1
-        while size < self._take_bytes and taken < TAKE_MESSAGES and not queue.empty() and self.app.flow_control.is_active():
-            event = queue.get_nowait()
-            if event.message.generation_id == self.app.consumer_generation_id:
-                taken, size = taken + 1, size + len(event.value or b"")
-                yield _message(event)
+        """What else is in the stream's queue, of the same assignment, as long as the bound is not reached."""
+        queue = stream.channel.queue
+        while size < self._take_bytes and not queue.empty() and self.app.flow_control.is_active():
+            message = queue.get_nowait().message
+            if message.generation_id == self.app.consumer_generation_id:
+                size += _size(message.value)
+                yield from message.value
 
     async def _step(self, number: int, messages: list[Message], before: asyncio.Task[None] | None) -> None:
         try:
@@ -125,15 +124,15 @@ class Runner:
         return (stream.channel.queue.qsize() if stream is not None else 0) + (step is not None and not step.done())
 
 
-def _message(event: Any) -> Message:
-    message = event.message
-    headers = message.headers or ()
-    return Message(
-        message.topic,
-        message.partition,
-        message.offset,
-        int((message.timestamp or 0) * 1000),
-        message.key,
-        event.value,
-        tuple(headers.items()) if isinstance(headers, dict) else tuple(headers),
-    )
+def _size(messages: Iterable[Message]) -> int:
+    return sum(len(message.value) for message in messages)
+
+
+def _cut(messages: list[Message], take_bytes: int) -> Iterable[list[Message]]:
+    """The messages in order, in lists that end when they have reached `take_bytes`."""
+    size, start = 0, 0
+    for end, message in enumerate(messages, 1):
+        size += len(message.value)
+        if size >= take_bytes or end == len(messages):
+            yield messages[start:end]
+            size, start = 0, end

@@ -58,12 +58,11 @@ class Client:
         found: dict[str, Any] = _expect(answer, 200)
         return found
 
-    async def processed(self, originator: str, batch: str) -> dict[str, Any]:
+    async def processed(self, originator: str, batch: str) -> None:
         """Wait until all of a batch's documents have an outcome."""
         async with asyncio.timeout(LIMIT_S):
-            while (found := await self.batch(originator, batch))["state"] not in DONE:  # noqa: ASYNC110 - it is polled over HTTP
+            while (await self.batch(originator, batch))["state"] not in DONE:
                 await asyncio.sleep(POLL_S)
-        return found
 
     async def lag(self) -> int:
         """Records that some agent has still to do, by the ops views of all workers."""

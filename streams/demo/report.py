@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from rich.console import Console
@@ -11,6 +11,8 @@ from rich.table import Table
 
 from schemas.asset import Change
 from schemas.events import Investment, SellOffer
+
+NAMES: Final = ("received", "new", "changed", "unchanged", "rejected", "sell offers", "investments", "invested, USD")
 
 
 @dataclass(slots=True)
@@ -56,28 +58,31 @@ def line(figures: Figures) -> bytes:
 
 def show(console: Console, figures: Figures, places: Mapping[str, str]) -> None:
     """Print what came of each originator's books, why documents were rejected, and where to look."""
-    table = Table(title="Two days on the market", show_footer=True)
-    names = ("received", "new", "changed", "unchanged", "rejected", "sell offers", "investments", "invested, USD")
-    rows = {originator: _row(figures, originator) for originator in figures.batches}
-    totals = [sum(row[i] for row in rows.values()) for i in range(len(names))]
-    table.add_column("originator", footer="all")
-    for name, total in zip(names, totals, strict=True):
-        table.add_column(name, justify="right", footer=_shown(name, total))
-    for originator, row in rows.items():
-        table.add_row(originator, *(_shown(name, value) for name, value in zip(names, row, strict=True)))
-    console.print(table)
-    reasons = Table(title="Rejected, and why")
-    for name in ("originator", "field", "reason"):
-        reasons.add_column(name, overflow="fold")
-    reasons.add_column("documents", justify="right")
-    for originator, batches in figures.batches.items():
-        for reason in (reason for batch in batches for reason in batch["reasons"]):
-            reasons.add_row(originator, reason["field"], reason["reason"], str(reason["count"]))
-    console.print(reasons)
-    where = Table(title="Where to look", show_header=False)
+    originators = list(figures.batches)
+    table = Table("", *originators, "all", title="Two days on the market")
+    reasons = Table("rejected because", *originators, title="Rejected, and why")
+    for column in (*table.columns[1:], *reasons.columns[1:]):
+        column.justify = "right"
+    rows = [_row(figures, originator) for originator in originators]
+    for i, name in enumerate(NAMES):
+        values = [row[i] for row in rows]
+        table.add_row(name, *(_shown(name, value) for value in (*values, sum(values))))
+    for (where, why), counts in _reasons(figures).items():
+        reasons.add_row(f"{where}: {why}", *(str(counts[originator]) for originator in originators))
+    console.print(table, reasons)
+    look = Table(title="Where to look", show_header=False)
     for what, place in places.items():
-        where.add_row(what, place)
-    console.print(where)
+        look.add_row(what, place)
+    console.print(look)
+
+
+def _reasons(figures: Figures) -> dict[tuple[str, str], Counter[str]]:
+    """(field, reason) -> rejected documents by originator."""
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for originator, batches in figures.batches.items():
+        for line in (line for batch in batches for line in batch["reasons"]):
+            found.setdefault((line["field"], line["reason"]), Counter())[originator] += line["count"]
+    return found
 
 
 def _row(figures: Figures, originator: str) -> list[int]:

@@ -98,10 +98,12 @@ async def _business(client: Client, subscriber: Subscriber, progress: Progress, 
     before = len(await subscriber.sell_offers()), len(await subscriber.investments())
     began = time.perf_counter()
     await _place(client, progress)
+    await _rest(client, progress, "before")
     for day, delivered in (("day one", {o: list(map(books.encode, loans)) for o, loans in first.items()}), ("day two", second)):
-        for originator, batch in (await _deliver(client, progress, folder, day, delivered)).items():
-            figures.batches[originator].append(batch)
+        batches = await _deliver(client, progress, folder, day, delivered)
         await _rest(client, progress, day)
+        for originator, batch in batches.items():
+            figures.batches[originator].append(await client.batch(originator, batch))
     figures.sell_offers = (await subscriber.sell_offers())[before[0] :]
     figures.investments = (await subscriber.investments())[before[1] :]
     figures.seconds = time.perf_counter() - began
@@ -126,11 +128,10 @@ async def _place(client: Client, progress: Progress) -> None:
             progress.advance(task)
 
     await asyncio.gather(*(place(investor, portfolio) for investor, portfolio in wanted.items()))
-    await client.rest()
 
 
-async def _deliver(client: Client, progress: Progress, folder: Path, day: str, books_of: Mapping[str, list[bytes]]) -> dict[str, Any]:
-    """All originators at once; returns their batches when every document has an outcome."""
+async def _deliver(client: Client, progress: Progress, folder: Path, day: str, books_of: Mapping[str, list[bytes]]) -> dict[str, str]:
+    """All originators at once; returns their batches' ids when every document has an outcome."""
     files = {originator: _write(folder / f"{day.replace(' ', '-')}-{originator}.bson", docs) for originator, docs in books_of.items()}
     size = sum(file.stat().st_size for file in files.values())
     task = progress.add_task(f"{day}: {sum(map(len, books_of.values())):,} loans, KiB", total=size // 1024)
@@ -141,11 +142,13 @@ async def _deliver(client: Client, progress: Progress, folder: Path, day: str, b
         sent += piece
         progress.update(task, completed=sent // 1024)
 
-    async def deliver(originator: str, file: Path) -> Any:
-        return await client.processed(originator, await client.deliver(originator, file, advance))
+    async def deliver(originator: str, file: Path) -> str:
+        batch = await client.deliver(originator, file, advance)
+        await client.processed(originator, batch)
+        return batch
 
-    outcomes = await asyncio.gather(*(deliver(originator, file) for originator, file in files.items()))
-    return dict(zip(files, outcomes, strict=True))
+    ids = await asyncio.gather(*(deliver(originator, file) for originator, file in files.items()))
+    return dict(zip(files, ids, strict=True))
 
 
 async def _rest(client: Client, progress: Progress, day: str) -> None:
@@ -173,10 +176,11 @@ def _peak_mb(pids: Iterable[int]) -> float:
 
 
 def _where(places: Places, home: Path, *, running: bool) -> dict[str, str]:
-    ended = "" if running else "  (was stopped with the demo; `tranche up` leaves it running)"
+    if not running:
+        return {"logs": str(home / "logs"), "API, ops views, topics": "ended with the demo; `tranche up` leaves them running"}
     return {
-        "API": f"{places.gateway_url}/openapi.json{ended}",
-        "ops views": f"{', '.join(places.ops_urls)}{ended}",
-        "Kafka, topic investments": f"{places.kafka}{ended}",
+        "API": f"{places.gateway_url}/openapi.json",
+        "ops views": ", ".join(places.ops_urls),
+        "Kafka, topic investments": places.kafka,
         "logs": str(home / "logs"),
     }

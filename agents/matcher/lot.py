@@ -1,0 +1,96 @@
+"""An asset unfolded for the time of one Step: its row and what follows from it."""
+
+from agents.matcher import rules
+from agents.matcher.rows import Asset, Bid
+from schemas.events import BuyOffer, Investment, SellOffer
+
+
+class Lot:
+    """An asset's row, its own copy, with the amounts that the rules ask for. `key` is originator/asset."""
+
+    __slots__ = ("bidders", "changed", "key", "left", "row", "totals")
+
+    def __init__(self, key: str, row: Asset) -> None:
+        self.key, self.row, self.changed = key, row, False
+        self.bidders = {bid.buy_offer for bid in row.held} | {bid.buy_offer for bid in row.sold}
+        self.totals: dict[str, int] = {}  # investor -> cents, held and sold
+        for bid in (*row.held, *row.sold):
+            self.totals[bid.investor] = self.totals.get(bid.investor, 0) + bid.cents
+        self.left = max(0, row.offer.amount_cents - sum(self.totals.values())) if row.offer else 0
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Rule 5: lowest first."""
+        assert self.row.offer is not None
+        amount = self.row.offer.amount_cents
+        return -((amount - self.left) * 10_000 // amount), self.row.since
+
+    def bid_cents(self, buy: BuyOffer, open_cents: int) -> int:
+        """Rules 2 and 3: the bid of a buy offer that fits; 0 if there is none."""
+        offer = self.row.offer
+        if offer is None or buy.offer in self.bidders or len(self.bidders) >= rules.BIDS_MAX:
+            return 0
+        affordable = min(open_cents, buy.bid_cents_max - self.totals.get(buy.investor, 0))
+        return rules.bid_cents(self.left, offer.bid_cents_min, offer.bid_cents_max, affordable)
+
+    def take(self, buy: BuyOffer, cents: int) -> Investment | None:
+        """Rule 6: a bid; the investment, if it is one at once."""
+        assert self.row.offer is not None
+        bid = Bid(buy.offer, buy.investor, cents)
+        self.bidders.add(buy.offer)
+        self.totals[buy.investor] = self.totals.get(buy.investor, 0) + cents
+        self.left -= cents
+        self.changed = True
+        if self.row.offer.all_or_none:
+            self.row.held.append(bid)
+            return None
+        return self.sell(buy, bid)
+
+    def sell(self, buy: BuyOffer, bid: Bid) -> Investment:
+        """A bid becomes an investment, with the next match number."""
+        offer = self.row.offer
+        assert offer is not None
+        self.row.investments += 1
+        self.row.sold.append(bid)
+        return Investment(
+            investment=f"{offer.offer}/{self.row.investments}",
+            sell_offer=offer.offer,
+            buy_offer=buy.offer,
+            originator=offer.originator,
+            asset=offer.asset,
+            version=offer.version,
+            investor=buy.investor,
+            portfolio=buy.portfolio,
+            bucket=buy.bucket,
+            currency=offer.currency,
+            amount_cents=bid.cents,
+            price_bp=offer.price_bp,
+            rate_ppm=offer.rate_ppm,
+            risk_group=offer.risk_group,
+        )
+
+    def release(self, buy_offer: str | None = None) -> list[Bid]:
+        """Take the held bids out, all or those of one buy offer."""
+        gone = [bid for bid in self.row.held if buy_offer in (None, bid.buy_offer)]
+        for bid in gone:
+            self.row.held.remove(bid)
+            self.bidders.remove(bid.buy_offer)
+            self.totals[bid.investor] -= bid.cents
+            self.left += bid.cents
+            self.changed = True
+        return gone
+
+    def renew(self, version: int, offer: SellOffer | None, now: int) -> None:
+        """Rule 7: a newer version, with nothing held any more; without an offer it is withdrawn."""
+        assert not self.row.held
+        self.changed = True
+        if self.row.offer is None:
+            self.row.since = now
+        self.row.version, self.row.offer, self.row.investments = version, offer, 0
+        self.left = max(0, offer.amount_cents - sum(self.totals.values())) if offer else 0
+        if not self.left:
+            self.close()
+
+    def close(self) -> None:
+        """Nothing is on offer any more; what was sold stays known."""
+        self.row.offer, self.row.since = None, 0

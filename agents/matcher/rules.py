@@ -1,0 +1,113 @@
+"""The rules of the match, all of them, first form. A market has one log; its order is the truth and nothing else decides.
+
+1. **Who fits.** A sell offer fits a buy offer if every criterion of the buy offer takes it; bounds are included, an empty set takes all.
+2. **How much.** A bid is at least `bid_cents_min` and at most `bid_cents_max` of the sell offer, at most what is left of the asset and what
+   is open of the buy offer, and leaves nothing or at least `bid_cents_min` on offer: it gives way so far as it must. Where less than
+   twice `bid_cents_min` is left, one bid takes all of it, whatever the sell offer's own limits say; who cannot take all, takes nothing,
+   and the rest stays on offer.
+3. **One asset, one investor.** A buy offer bids once for an asset, counting all its versions. After a bid, what its investor has in the
+   asset, held and invested through any buy offer, is at most the `bid_cents_max` of the buy offer that bid; so it never exceeds the
+   largest of them. An asset takes BIDS_MAX bids at most: its row must fit into a message.
+4. **Who first.** A sell offer meets the buy offers least recently served first: by the number of the input (1, 2, 3 … in the log) that last
+   gave them a bid, or that placed them, so nobody gains by placing again. Among equals, those served by the same input, by `ties`: a
+   digest of both ids. A bid that is released does not give the place in the queue back.
+5. **Which first.** A buy offer that is placed, or gets money back, meets the sell offers most filled first (in basis points of the amount,
+   rounded down), then those longest on offer; an update keeps an asset's place, a withdrawal or a sale of all ends it. Several buy
+   offers that get money back by one input come least recently served first, then oldest; several sell offers that lose bids by one
+   input meet the buy offers in the order of this rule.
+6. **What becomes of a bid.** For a partial sell offer it is an investment at once. For an all-or-none one it is held, and the money with
+   it, until the bids make 100 %; then all become investments, in the order of the bids.
+7. **Versions.** A newer version of an asset replaces the offer: held bids are released, then the asset is matched again for its new amount
+   less all that was ever sold of it, in any version. That never oversells; it is conservative, since part of what was sold may have been
+   repaid since. A withdrawal releases held bids and closes. A version that is not newer changes nothing.
+8. **The end of a buy offer.** Withdrawn, its held bids are taken out and those assets are matched again; its investments stay. A buy
+   offer of a portfolio version that is not newer than a withdrawn one, or whose id is known, is not taken. With nothing open a buy
+   offer is inactive until money is released.
+9. After every input the book is maximal: no two offers are left that could still make a bid.
+"""
+
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.asset import CENTS_MAX
+from schemas.events import BuyOffer, Criteria, SellOffer
+
+BIDS_MAX: Final = 2_000
+VERSION_MAX: Final = 2**53  # a portfolio's counts microseconds
+TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer
+VALUES_MAX: Final = 1_000  # of a set in criteria
+
+
+def bid_cents(left: int, smallest: int, largest: int, affordable: int) -> int:
+    """Rule 2: the bid of a buy offer that can afford so much, for an asset of which so much is left; 0 if there is none. Cents.
+
+    With less left, or less to afford, a bid that was impossible stays impossible: that is why one pass leaves the book maximal.
+    """
+    if left < 2 * smallest:
+        return left if affordable >= left else 0
+    most = min(affordable, largest, left)
+    if most < left:
+        most = min(most, left - smallest)
+    return most if most >= smallest else 0
+
+
+def least_cents(left: int, smallest: int) -> int:
+    """The smallest bid that rule 2 allows."""
+    return left if left < 2 * smallest else smallest
+
+
+def digest(offer: str) -> int:
+    """64 bits of an offer's id, signed to fit a column."""
+    return int.from_bytes(blake2b(offer.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def ties(buy_digests: NDArray[np.int64], sell_digest: int) -> NDArray[np.uint64]:
+    """Rule 4: the order among equals, lowest first; the finaliser of splitmix64 (Steele, Lea, Flood 2014) over both digests."""
+    mixed = (buy_digests ^ sell_digest).view(np.uint64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def fault(offer: SellOffer | BuyOffer, market: str) -> str:
+    """Why the book of `market` cannot take the offer, empty if it can: what the types do not say, and what columns of int64 need."""
+    if offer.currency != market:
+        return f"currency: {offer.currency!r}; this market is {market}"
+    if isinstance(offer, SellOffer):
+        odd = "" if offer.bid_cents_min <= offer.bid_cents_max else "bid_cents_min: exceeds bid_cents_max"
+        return _out_of_bounds(offer) or odd
+    criteria = offer.criteria
+    sets = {"risk_groups": criteria.risk_groups, "countries": criteria.countries, "originators": criteria.originators}
+    for name, values in sets.items():
+        if len(values) > VALUES_MAX:
+            return f"criteria.{name}: more than {VALUES_MAX} values"
+        if any(len(value.encode()) > TEXT_BYTES_MAX for value in values):
+            return f"criteria.{name}: a value longer than {TEXT_BYTES_MAX} bytes"
+    return _out_of_bounds(offer) or _out_of_bounds(criteria, "criteria.")
+
+
+def _out_of_bounds(part: SellOffer | BuyOffer | Criteria, path: str = "") -> str:
+    """The first number or text of a part that is out of its bounds."""
+    numbers, texts = _FIELDS[type(part)]
+    for name, low in numbers:
+        high = VERSION_MAX if name == "version" else CENTS_MAX
+        if not low <= getattr(part, name) <= high:
+            return f"{path}{name}: {getattr(part, name)} is not between {low} and {high}"
+    for name in texts:
+        if len(getattr(part, name).encode()) > TEXT_BYTES_MAX:
+            return f"{path}{name}: longer than {TEXT_BYTES_MAX} bytes"
+    return ""
+
+
+def _fields(part: type[SellOffer | BuyOffer | Criteria]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
+    """A part's numbers, each with its least value, and its texts."""
+    fields = msgspec.structs.fields(part)
+    return tuple((f.name, int(f.name in POSITIVE)) for f in fields if f.type is int), tuple(f.name for f in fields if f.type is str)
+
+
+POSITIVE: Final = ("version", "bid_cents_min", "bid_cents_max")
+_FIELDS: Final = {part: _fields(part) for part in (SellOffer, BuyOffer, Criteria)}

@@ -1,0 +1,52 @@
+"""The trader: portfolios in, buy offers and their withdrawals out, to the partition of their market."""
+
+from collections.abc import Sequence
+
+from agents.trader import gap
+from schemas import events
+from schemas.asset import DOCUMENT_BYTES_MAX
+from schemas.catalog import Catalog
+from schemas.events import Portfolio, Rejected
+from streams import topics
+from streams.effects import Effects, Message, Record, Stage, Table
+
+
+def stages(catalog: Catalog) -> tuple[Stage, ...]:
+    """The one stage of this agent. The catalog's markets are `topics.MARKETS`: the place of a market is its partition of `offers`."""
+
+    def compute(table: Table, messages: Sequence[Message]) -> Effects:
+        """Plan each portfolio. One that cannot be read, or not be traded, is put in quarantine; the others go on."""
+        effects = Effects()
+        for message in messages:
+            try:
+                portfolio = events.decode_portfolio(message.value)
+            except (ValueError, RecursionError) as fault:
+                effects.poison += 1
+                effects.records.append(_rejected(message, str(fault)))
+                continue
+            reason = _fault(message, portfolio, catalog.markets)
+            if reason:
+                effects.records.append(_rejected(message, reason))
+                continue
+            key = f"{portfolio.investor}/{portfolio.portfolio}".encode()
+            plan = gap.plan(portfolio, effects.rows.get(key) or table.get(key))
+            if plan is not None:
+                effects.records += (
+                    Record(topics.OFFERS, None, events.encode(found), catalog.markets.index(market)) for market, found in plan.events
+                )
+                effects.rows[key] = plan.row
+        return effects
+
+    return (Stage("trader", topics.PORTFOLIOS, topics.TRADER_TABLE, compute),)
+
+
+def _fault(message: Message, portfolio: Portfolio, markets: tuple[str, ...]) -> str:
+    """Why the portfolio cannot be traded, empty if it can."""
+    if message.key != portfolio.investor.encode():  # its row may be in another partition's table
+        return f"investor: {portfolio.investor!r}; the message's key is {message.key!r}"
+    return gap.fault(portfolio, markets)
+
+
+def _rejected(message: Message, reason: str) -> Record:
+    rejected = Rejected("", "", "", 0, "", reason, message.source, message.value[:DOCUMENT_BYTES_MAX])
+    return Record(topics.REJECTED, message.key or b"", events.encode(rejected))

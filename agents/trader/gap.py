@@ -1,0 +1,102 @@
+"""The gap analyzer, first form: what a portfolio's new version changes on the market, all of its money offered at once. Pure."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from schemas.asset import CENTS_MAX
+from schemas.events import BuyOffer, BuyOfferWithdrawn, Portfolio
+
+BUCKETS_MAX: Final = 50
+ID_BYTES_MAX: Final = 64
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A row of the trader's table, key investor/portfolio: the newest version and its open buy offers. JSON."""
+
+    version: int
+    currency: str
+    offers: tuple[str, ...]
+
+
+class Plan(NamedTuple):
+    """What to write: events by market, in this order, and the new row."""
+
+    events: tuple[tuple[str, Sequence[BuyOfferWithdrawn | BuyOffer]], ...]
+    row: bytes
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Placed).decode
+
+
+def plan(portfolio: Portfolio, row: bytes | None) -> Plan | None:
+    """The withdrawal of every buy offer of the version before, then a buy offer for each bucket unless the portfolio is closed.
+
+    A version that is not newer than the row's changes nothing: None. The portfolio has passed `fault`.
+    """
+    before = Placed(0, portfolio.currency, ()) if row is None else _decode(row)
+    if portfolio.version <= before.version:
+        return None
+    gone = [BuyOfferWithdrawn(offer, portfolio.investor) for offer in before.offers]
+    new = [] if portfolio.closed else _offers(portfolio)
+    if before.currency == portfolio.currency:
+        markets: tuple[tuple[str, Sequence[BuyOfferWithdrawn | BuyOffer]], ...] = ((portfolio.currency, [*gone, *new]),)
+    else:
+        markets = ((before.currency, gone), (portfolio.currency, new))
+    placed = Placed(portfolio.version, portfolio.currency, tuple(offer.offer for offer in new))
+    return Plan(tuple((market, events) for market, events in markets if events), _encode(placed))
+
+
+def shares(amount: int, percents: Sequence[int]) -> list[int]:
+    """Parts of an amount, in percent, that add up to it exactly: the largest remainders are rounded up, the first among equals.
+
+    Largest remainder method (Hamilton). `percents` add up to 100.
+    """
+    parts = [amount * percent // 100 for percent in percents]
+    by_remainder = sorted(range(len(parts)), key=lambda n: -(amount * percents[n] % 100))
+    for n in by_remainder[: amount - sum(parts)]:
+        parts[n] += 1
+    return parts
+
+
+def _offers(portfolio: Portfolio) -> list[BuyOffer]:
+    """A buy offer for each bucket; together they are the portfolio's size."""
+    amounts = shares(portfolio.size_cents, [bucket.share_percent for bucket in portfolio.buckets])
+    return [
+        BuyOffer(
+            offer=f"{portfolio.investor}/{portfolio.portfolio}/{portfolio.version}/{bucket.name}",
+            investor=portfolio.investor,
+            portfolio=portfolio.portfolio,
+            version=portfolio.version,
+            bucket=bucket.name,
+            currency=portfolio.currency,
+            amount_cents=amount,
+            bid_cents_max=portfolio.bid_cents_max,
+            criteria=bucket.criteria,
+        )
+        for bucket, amount in zip(portfolio.buckets, amounts, strict=True)
+    ]
+
+
+def fault(portfolio: Portfolio, markets: tuple[str, ...]) -> str:
+    """Why a portfolio cannot be traded, empty if it can. The gateway has checked more, but anybody can write to a topic."""
+    names = [bucket.name for bucket in portfolio.buckets]
+    percents = [bucket.share_percent for bucket in portfolio.buckets]
+    texts = (portfolio.investor, portfolio.portfolio, *names)
+    faults = (
+        (portfolio.currency not in markets, f"currency: {portfolio.currency!r}; must be one of {', '.join(markets)}"),
+        (portfolio.version < 1, f"version: {portfolio.version}; must be 1 or more"),
+        (not 0 < portfolio.size_cents <= CENTS_MAX, f"size_cents: {portfolio.size_cents}; must be 1 to {CENTS_MAX}"),
+        (not 0 < portfolio.bid_cents_max <= CENTS_MAX, f"bid_cents_max: {portfolio.bid_cents_max}; must be 1 to {CENTS_MAX}"),
+        (len(names) > BUCKETS_MAX, f"buckets: {len(names)}; at most {BUCKETS_MAX}"),
+        (len(set(names)) < len(names), "buckets: two have the same name"),
+        (min(percents, default=0) < 0 or sum(percents) != 100, f"buckets: the shares add up to {sum(percents)}; must be 100, none below 0"),
+        (not all(map(_is_id, texts)), f"investor, portfolio and buckets' names: 1 to {ID_BYTES_MAX} printable bytes without /"),
+    )
+    return next((message for wrong, message in faults if wrong), "")
+
+
+def _is_id(text: str) -> bool:
+    return text.isprintable() and "/" not in text and 0 < len(text.encode()) <= ID_BYTES_MAX

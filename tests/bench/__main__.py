@@ -1,0 +1,65 @@
+"""`python -m tests.bench NAME [--runs N]`: measures Tranche, and its peers in the same run; README.md has the targets.
+
+Each bench prints a table and, as its last line, one JSON object. A missed target is reported and is no error; exit code 1 says that a bench
+could not be run, 2 that there is none of that name.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import structlog
+from rich.console import Console
+
+from streams.embedded.errors import UserError
+from tests.bench import agents, diff, report, runner, upload
+from tests.bench.process import RunError
+
+WIDTH: Final = 130  # of the tables, where the output is no terminal
+
+
+def compared(name: str, opened: runner.Open, runs: int) -> dict[str, Any]:
+    """Run a bench of subjects and print its table; returns its figures."""
+    bench, outcomes = runner.run(name, opened, runs, Console(stderr=True))
+    report.show(bench, outcomes, Console(width=None if sys.stdout.isatty() else WIDTH))
+    return report.figures(bench, outcomes)
+
+
+BENCHES: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
+    "diff": partial(compared, "diff", diff.opened),
+    "intake": partial(compared, "intake", agents.intake),
+    "redelivery": partial(compared, "redelivery", agents.redelivery),
+    "pipeline": partial(compared, "pipeline", agents.pipeline),
+    "single": partial(compared, "single", agents.single),
+    "upload": upload.main,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tranche bench", description="Measure Tranche, and its peers in the same run.")
+    parser.add_argument("name", choices=[*BENCHES, "all"])
+    parser.add_argument("--runs", type=int, default=3, help="runs of every subject, interleaved (default: 3)")
+    given = parser.parse_args()
+    if given.runs < 1:
+        parser.error("--runs must be at least 1")
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    return max([_run(name, given.runs) for name in (BENCHES if given.name == "all" else [given.name])])
+
+
+def _run(name: str, runs: int) -> int:
+    try:
+        figures = BENCHES[name](runs)
+    except (RunError, UserError) as fault:
+        Console(stderr=True).print(f"{name}: {fault}", markup=False)
+        return 1
+    print(json.dumps(figures), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""What the benches run on: the embedded Kafka and PostgreSQL, new for each use, and a worker as a process of its own."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from streams.admin import create_topics
+from streams.embedded.kafka import Kafka
+from streams.embedded.ports import free_port
+from streams.embedded.postgres import Postgres
+from streams.store import migrate
+from tests.bench.process import Running, running
+
+SESSION_TIMEOUT_S: Final = 30  # longer than any pause that a bench makes
+
+
+@contextmanager
+def kafka_with_topics(home: Path) -> Iterator[str]:
+    """The address of a broker that has Tranche's topics and nothing in them."""
+    with Kafka(home) as kafka:
+        asyncio.run(create_topics(kafka.address))
+        yield kafka.address
+
+
+@contextmanager
+def postgres_with_tables(home: Path) -> Iterator[str]:
+    """The DSN of a database that has Tranche's tables and nothing in them."""
+    with Postgres(home) as postgres:
+        asyncio.run(migrate(postgres.address))
+        yield postgres.address
+
+
+def run_worker(job: str, assets: int, *, kafka: str, group: str, log: Path, postgres: str = "") -> AbstractContextManager[Running]:
+    """A worker under measurement (`tests/bench/worker.py`), with the environment of any worker."""
+    environ = {
+        "TRANCHE_HOME": str(log.parent),
+        "TRANCHE_KAFKA": kafka,
+        "TRANCHE_POSTGRES": postgres,
+        "TRANCHE_GROUP": group,
+        "TRANCHE_OPS_PORT": str(free_port()),
+        "TRANCHE_SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S),
+    }
+    return running([sys.executable, "-m", "tests.bench.worker", job, str(assets)], log, environ)
