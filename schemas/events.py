@@ -37,7 +37,7 @@ class BatchProgress(Event, frozen=True, tag="batch.progress"):
 
 
 class Rejected(Event, frozen=True, tag="asset.rejected"):
-    """One document that was put in quarantine. `document` is its BSON (at most the first 64 KiB), base64 in JSON."""
+    """One document that was put in quarantine. `document` is what was refused, at most its first 64 KiB; base64 in JSON."""
 
     batch: str
     originator: str
@@ -64,7 +64,7 @@ class Repayment(Event, frozen=True, tag="repayment.reported"):
 
 
 class Criteria(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Which assets a bucket takes; an absent criterion takes all. Bounds are included."""
+    """Which assets a bucket takes; an absent criterion takes all, but none that is past due. Bounds are included."""
 
     risk_groups: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import stamina
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsError
 
 from streams.embedded.errors import TopicsError
 from streams.topics import ALL, Topic
@@ -50,6 +51,9 @@ async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
+        async for attempt in stamina.retry_context(on=NodeNotReadyError, timeout=LEADERS_S, wait_initial=POLL_S, wait_max=1.0):
+            with attempt:  # a broker that has just started knows no broker yet, not even itself
+                await admin.describe_cluster()
         yield admin
     except (KafkaError, OSError) as fault:
         raise TopicsError(f"Kafka at {bootstrap} does not answer as it should ({fault}); is it up, and is the address right?") from fault

@@ -103,9 +103,9 @@ def _a_month_later(loan: Loan, rng: random.Random) -> Loan | None:
     chance = rng.random()
     if chance < 0.005:
         return {**loan, "status": "recalled"}
-    if chance < 0.010 and loan["status"] == "late":
+    if loan["status"] == "late" and chance < 0.1:
         return {**loan, "status": "defaulted", "days_past_due": 120}
-    if chance < 0.020:
+    if chance < 0.015:
         return {**loan, "rate": max(loan["rate"] - Decimal("0.01"), Decimal("0.01")), "term_months": loan["term_months"] + 6}
     if chance < 0.350:
         return _paid_an_instalment(loan)

@@ -61,7 +61,7 @@ class Client:
     async def processed(self, originator: str, batch: str) -> None:
         """Wait until all of a batch's documents have an outcome."""
         async with asyncio.timeout(LIMIT_S):
-            while (await self.batch(originator, batch))["state"] not in DONE:
+            while (await self.batch(originator, batch))["state"] not in DONE:  # noqa: ASYNC110 - HTTP has no event for it
                 await asyncio.sleep(POLL_S)
 
     async def lag(self) -> int:
