@@ -15,6 +15,7 @@ from schemas.asset import CENTS_MAX, LOAN, Kind
 
 Points = Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
 Id = Annotated[str, msgspec.Meta(pattern=r"\A[!-.0-~]{1,64}\Z")]  # printable ASCII; "/" separates the ids in a key
+Tenant = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]{1,64}\Z")]  # stands in tokens, batch ids, URLs and keys
 Cents = Annotated[int, msgspec.Meta(ge=1, le=CENTS_MAX)]
 
 
@@ -69,7 +70,7 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    originator: Id
+    originator: Tenant
     name: str
 
 

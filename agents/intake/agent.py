@@ -74,7 +74,7 @@ def _versions(found: Difference, deliveries: Mapping[int, Delivery], partition: 
     for i, asset, currency in zip(
         paid, *(whole[name].take(pa.array(paid, pa.int64())).to_pylist() for name in ("asset_id", "currency")), strict=True
     ):
-        document, latest, _, (principal, interest, fees) = found.versions[i]
+        document, latest, _, (principal, interest, fees, _) = found.versions[i]
         delivery = deliveries[document.source]
         event = Repayment(
             delivery.originator, asset, latest.version, currency, principal, interest, fees, latest.outstanding, delivery.batch

@@ -2,8 +2,8 @@
 
 The gateway writes three headers: `originator` (the tenant, from the credential), `batch`, and `positions` (uint64, little-endian: where in
 the batch's file each document begins). An originator that produces itself must give `originator`; without `batch` its messages of
-one day (of the record's time stamp, UTC) are one batch, and positions count within the message. A batch's id begins with its originator's:
-nobody adds to another's batch.
+one day (of the record's time stamp, UTC) are one batch, and positions count within the message. A batch's id begins with its originator's
+and a dot, which no originator's id has: nobody adds to another's batch.
 """
 
 from array import array
@@ -32,25 +32,25 @@ class Delivery:
     fault: FrameError | None
 
 
-def unpack(value: bytes, headers: Sequence[tuple[str, bytes]], timestamp_ms: int, originators: Collection[str]) -> Delivery:
+def unpack(value: bytes, headers: Sequence[tuple[str, bytes | None]], timestamp_ms: int, originators: Collection[str]) -> Delivery:
     """Read a message.
 
     Raises:
         DeliveryError: the originator is not named, or not known.
     """
     given = dict(headers)
-    originator = given.get("originator", b"").decode("ascii", "replace")
+    originator = (given.get("originator") or b"").decode("ascii", "replace")
     if not originator:
         raise DeliveryError("the message has no header `originator`")
     if originator not in originators:
         raise DeliveryError(f"originator {originator[:64]!r} is not known")
-    batch = given.get("batch", b"").decode("ascii", "replace")[:BATCH_LENGTH]
-    if batch and not batch.startswith(f"{originator}-"):
-        batch = f"{originator}-{batch}"
+    batch = (given.get("batch") or b"").decode("ascii", "replace")[:BATCH_LENGTH]
+    if batch and not batch.startswith(f"{originator}."):
+        batch = f"{originator}.{batch}"
     if not batch:
-        batch = f"{originator}-direct-{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y%m%d}"
+        batch = f"{originator}.direct-{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y%m%d}"
     documents, fault = split(value)
-    positions = array("Q", given.get("positions", b"")[: 8 * len(documents)])
+    positions = array("Q", (given.get("positions") or b"")[: 8 * len(documents)])
     if len(positions) != len(documents):
         return Delivery(originator, batch, documents, [0, *accumulate(map(len, documents))][:-1], fault)
     return Delivery(originator, batch, documents, positions, fault)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import xxhash
 
 from agents.intake.versions import STATUSES, Latest, change_of, digests_of_terms, unpack
-from schemas.asset import LOAN, PAYMENTS, Change, Status
+from schemas.asset import DOCUMENT_BYTES_MAX, LOAN, PAYMENTS, Change, Status
 from schemas.catalog import Product
 from schemas.columns import CHANGED
 from streams.decode import decode
@@ -43,12 +43,12 @@ class Refusal(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A new version of an asset; deltas are those of principal, interest and fees paid since the version before, in cents."""
+    """A new version of an asset; deltas, in cents since the version before: principal, interest and fees paid, outstanding."""
 
     document: Document
     latest: Latest
     change: Change
-    deltas: tuple[int, int, int]
+    deltas: tuple[int, int, int, int]
 
 
 @dataclass(slots=True)
@@ -108,14 +108,19 @@ def _differing(
 
 
 def _at_home(changed: list[Candidate], table: Mapping[bytes, bytes], partition: int, partitions: int, found: Difference) -> list[Candidate]:
-    """Those that belong in this partition: what the table has was asked before; a document without an id is refused right here."""
-    new = [i for i, (key, _, _) in enumerate(changed) if key not in table and not key.endswith(b"/")]
+    """Those that belong in this partition: what the table has was asked before."""
+    new = [i for i, (key, _, document) in enumerate(changed) if key not in table and _may_travel(key, document)]
     if not new:
         return changed
     homes = partitions_of([changed[i][0] for i in new], partitions)
     away = {i: home for i, home in zip(new, homes, strict=True) if home != partition}
     found.elsewhere += [(changed[i][0], home, changed[i][2]) for i, home in away.items()]
     return [candidate for i, candidate in enumerate(changed) if i not in away] if away else changed
+
+
+def _may_travel(key: bytes, document: Document) -> bool:
+    """Has an id, and a size that will be accepted: what is refused anyway is refused where it is."""
+    return not key.endswith(b"/") and len(document.data) <= DOCUMENT_BYTES_MAX
 
 
 def _versions(
@@ -133,7 +138,7 @@ def _versions(
             continue
         row = rows.get(key) or table.get(key)
         if row is None:
-            version = Version(document, Latest(digest, 1, terms, _CODES[status], *amounts), Change.CREATED, (0, 0, 0))
+            version = Version(document, Latest(digest, 1, terms, _CODES[status], *amounts), Change.CREATED, (0, 0, 0, 0))
         elif row.startswith(digest):
             _count(found, document.source, UNCHANGED)
             continue
@@ -148,7 +153,12 @@ def _versions(
 
 
 def _next(old: Latest, document: Document, new: Latest) -> Version:
-    deltas = (new.paid_principal - old.paid_principal, new.paid_interest - old.paid_interest, new.paid_fees - old.paid_fees)
+    deltas = (
+        new.paid_principal - old.paid_principal,
+        new.paid_interest - old.paid_interest,
+        new.paid_fees - old.paid_fees,
+        new.outstanding - old.outstanding,
+    )
     return Version(document, new._replace(version=old.version + 1), change_of(old, new), deltas)
 
 

@@ -96,7 +96,7 @@ class Run:
         while not self._finish:
             number += 1
             for originator in ORIGINATORS:
-                batch = f"{originator}-{number}"
+                batch = f"{originator}.{number}"
                 chunks: dict[int, list[bytes]] = defaultdict(list)
                 for i in rng.sample(range(self.assets), 400):
                     key, doc = asset_key(originator.encode(), b"A%d" % i), self._document(rng, originator, i)

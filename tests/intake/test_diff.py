@@ -83,8 +83,8 @@ def test_repayments_are_deltas_and_a_correction_downwards_is_negative():
     compare(table, encoded())
     (up,) = compare(table, encoded(**REPAID)).versions
     (down,) = compare(table, encoded()).versions
-    assert up.deltas == (101586, 28481, 500)
-    assert down.deltas == (-101586, -28481, -500)
+    assert up.deltas == (101586, 28481, 500, -101586)
+    assert down.deltas == (-101586, -28481, -500, 101586)
 
 
 def test_a_document_of_another_originator_is_refused_even_where_its_bytes_are_known():

@@ -2,6 +2,8 @@
 
 import struct
 
+from bson.decimal128 import Decimal128
+
 from agents.intake.agent import take_in
 from schemas import columns
 from schemas.events import decode_batch, decode_rejected, decode_repayment
@@ -12,7 +14,7 @@ from streams.settings import load
 from tests.loans import encoded, paid
 
 CATALOG = load({}).load_catalog()
-HEADERS = (("originator", b"bluebird"), ("batch", b"bluebird-1"))
+HEADERS = (("originator", b"bluebird"), ("batch", b"bluebird.1"))
 HOME = partition_of(b"bluebird/LC1", 8)
 TIME_MS = 1_795_392_000_000  # 2026-11-23
 
@@ -33,7 +35,7 @@ def test_a_new_asset_goes_to_assets_changed_with_batch_and_position():
     (record,) = of(effects, topics.CHANGED)
     (row,) = columns.decode(record.value, columns.CHANGED).to_pylist()
     assert record.partition == HOME
-    assert (row["batch"], row["position"], row["version"], row["change"]) == ("bluebird-1", 4711, 1, "created")
+    assert (row["batch"], row["position"], row["version"], row["change"]) == ("bluebird.1", 4711, 1, "created")
     (progress,) = of(effects, topics.BATCHES)
     assert decode_batch(progress.value).counts == {"created": 1}
 
@@ -43,7 +45,7 @@ def test_a_repayment_is_reported_for_the_ledger():
     take(table, encoded())
     (record,) = of(take(table, encoded(paid=paid("984.14", "1300.00"))), topics.REPAYMENTS)
     event = decode_repayment(record.value)
-    assert (event.principal_cents, event.interest_cents, event.version, event.batch) == (0, 28481, 2, "bluebird-1")
+    assert (event.principal_cents, event.interest_cents, event.version, event.batch) == (0, 28481, 2, "bluebird.1")
     assert record.key == b"bluebird/LC1"
 
 
@@ -73,7 +75,7 @@ def test_a_message_of_nobody_is_quarantined_whole():
 
 def test_messages_without_a_batch_belong_to_the_batch_of_their_day():
     (progress,) = of(take(Table(), encoded(), HEADERS[:1]), topics.BATCHES)
-    assert decode_batch(progress.value).batch == "bluebird-direct-20261123"
+    assert decode_batch(progress.value).batch == "bluebird.direct-20261123"
 
 
 def test_an_asset_in_a_foreign_partition_is_sent_to_its_own_with_its_batch_and_position():
@@ -83,10 +85,32 @@ def test_an_asset_in_a_foreign_partition_is_sent_to_its_own_with_its_batch_and_p
     assert record.partition == HOME
     arrived = take(Table(), record.value, record.headers)
     (row,) = columns.decode(of(arrived, topics.CHANGED)[0].value, columns.CHANGED).to_pylist()
-    assert (row["asset_id"], row["batch"], row["position"]) == ("LC1", "bluebird-1", len(encoded("LC2")))
+    assert (row["asset_id"], row["batch"], row["position"]) == ("LC1", "bluebird.1", len(encoded("LC2")))
 
 
 def test_nobody_adds_to_a_batch_of_another_originator():
-    headers = (("originator", b"bluebird"), ("batch", b"harbor-1"))
+    headers = (("originator", b"bluebird"), ("batch", b"harbor.1"))
     (progress,) = of(take(Table(), encoded(), headers), topics.BATCHES)
-    assert decode_batch(progress.value).batch == "bluebird-harbor-1"
+    assert decode_batch(progress.value).batch == "bluebird.harbor.1"
+
+
+def test_headers_and_values_that_are_null_stop_nothing():
+    effects = take(Table(), encoded(), (("originator", None), ("batch", None)))
+    assert [record.topic for record in effects.records] == [topics.REJECTED]
+    effects = take(Table(), encoded(), (("originator", b"bluebird"), ("batch", None), ("positions", None)))
+    assert len(of(effects, topics.CHANGED)) == 1
+
+
+def test_a_document_too_large_is_refused_where_it_arrives_and_never_forwarded():
+    effects = take(Table(), encoded(extra="x" * 1_000_000), partition=(HOME + 1) % 8)
+    (record,) = of(effects, topics.REJECTED)
+    assert len(record.value) < topics.MESSAGE_BYTES_MAX
+    assert of(effects, topics.INGEST) == []
+
+
+def test_a_correction_of_what_is_outstanding_alone_is_reported_too():
+    table = Table()
+    take(table, encoded())
+    (record,) = of(take(table, encoded(outstanding=Decimal128("27000.00"))), topics.REPAYMENTS)
+    event = decode_repayment(record.value)
+    assert (event.principal_cents, event.interest_cents, event.fees_cents, event.outstanding_cents) == (0, 0, 0, 2_700_000)

@@ -1,0 +1,198 @@
+"""`schemas/asset.md` says what the code does: its tables are compared with it, its programs are run; and the example files are theirs."""
+
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import takewhile
+from pathlib import Path
+
+import bson
+import pytest
+from bson import json_util
+from bson.decimal128 import Decimal128
+
+import schemas
+from agents.intake import delivery
+from agents.intake.diff import Document, difference
+from schemas.asset import DEPTH_MAX, DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN, LOAN, Change, Kind
+from streams import document, topics
+from streams.decode import decode
+from streams.frames import split
+from streams.gateway.delivery import TOO_LARGE
+from streams.gateway.limits import Limits
+from streams.gateway.splitter import HEAD_BYTES
+from streams.partition import asset_key, partition_of
+from streams.settings import load
+from tests.broker.tools import committed
+
+FOLDER = Path(schemas.__file__).parent
+PAGE = (FOLDER / "asset.md").read_text()
+EXAMPLES = FOLDER / "examples"
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CATALOG = load({}).load_catalog()
+TYPES = {Kind.TEXT: "string", Kind.WHOLE: "int32 or int64", Kind.DAY: "date"}
+
+
+def table(first: str) -> list[list[str]]:
+    """The cells of the page's table whose first column is called `first`, row by row."""
+    lines = iter(PAGE.splitlines())
+    next(line for line in lines if line.startswith(f"| {first} |"))
+    rows = takewhile(lambda line: line.startswith("|"), lines)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in rows][1:]
+
+
+def kind_of(field) -> str:
+    return TYPES.get(field.kind) or f"Decimal128, {document.DECIMALS[field.kind]} decimals"
+
+
+def allowed(field) -> str:
+    if field.choices:
+        return ", ".join(f"`{choice}`" for choice in field.choices)
+    if field.kind is Kind.TEXT:
+        return f"1 to {field.length} bytes{', ids' if field.name.endswith('_id') else ''}"
+    if field.kind is Kind.DAY:
+        return " to ".join(str(date(1970, 1, 1) + timedelta(days)) for days in (field.low, field.high))
+    scale = Decimal(10) ** -document.DECIMALS.get(field.kind, 0)
+    return " to ".join(f"{(bound * scale).normalize():f}" for bound in (field.low, field.high))
+
+
+def book() -> list[bytes]:
+    """The documents of examples/loans.bson."""
+    documents, fault = split((EXAMPLES / "loans.bson").read_bytes())
+    assert fault is None
+    return documents
+
+
+FIRST = bson.decode(book()[0])
+
+
+def difference_of(*documents: bytes):
+    """What intake finds when bluebird sends `documents` in turn, each compared with those before."""
+    return difference([Document(data, b"bluebird", 0, 0) for data in documents], {}, 0, 1, CATALOG.products)
+
+
+def test_the_table_of_fields_is_that_of_the_code():
+    found = [row[:5] for row in table("field")]
+    assert found == [[f"`{f.name}`", kind_of(f), "yes" if f.required else "no", allowed(f), "term" if f.term else ""] for f in LOAN]
+    assert all(row[5] for row in table("field")), "every field says what it means"
+
+
+def test_the_characters_of_an_id_are_those_of_the_code():
+    (said,) = re.findall(r"only characters of `(.+?)`", PAGE)
+    ranges = (part.split("-") if len(part) == 3 else (part, part) for part in said.split())
+    assert {code for low, high in ranges for code in range(ord(low), ord(high) + 1)} == set(document.IDS)
+
+
+def test_the_limits_are_those_of_the_code():
+    limits = Limits()
+    assert [row[1] for row in table("limit")] == [
+        f"{DOCUMENT_BYTES_MAX} bytes",
+        f"{DEPTH_MAX} levels",
+        f"{FRAME_BYTES_MIN} to {FRAME_BYTES_MAX} bytes",
+        f"{limits.upload_bytes} bytes",
+        f"{limits.idle_s} seconds",
+        f"{limits.uploads}",
+        f"{topics.MESSAGE_BYTES_MAX} bytes",
+    ]
+    assert f"bytes, {TOO_LARGE}" in PAGE
+    assert f"its first {HEAD_BYTES} bytes" in PAGE
+    assert f"at most {delivery.BATCH_LENGTH} characters" in PAGE
+
+
+CHANGES = {
+    Change.CREATED: None,
+    Change.RECALLED: {"status": "recalled", "rate": Decimal128("0.08")},
+    Change.DEFAULTED: {"status": "defaulted", "days_past_due": 120},
+    Change.REPAID: {"status": "repaid", "outstanding": Decimal128("0")},
+    Change.TERMS_CHANGED: {"purpose": None, "outstanding": Decimal128("11117.99")},
+    Change.REPAYMENT_REPORTED: {"outstanding": Decimal128("11117.99"), "status": "late"},
+    Change.STATUS_CHANGED: {"outstanding": Decimal128("11414.180")},
+}
+
+
+def test_the_kinds_of_change_are_those_of_the_code_in_its_order():
+    assert [row[0] for row in table("change")] == [f"`{change}`" for change in Change] == [f"`{change}`" for change in CHANGES]
+
+
+@pytest.mark.parametrize("change", Change)
+def test_each_kind_of_change_is_found(change):
+    documents = [bson.encode(FIRST)]
+    if CHANGES[change]:
+        documents.append(bson.encode({**FIRST, **CHANGES[change]}))
+    assert difference_of(*documents, documents[-1]).outcomes == {
+        (0, outcome): 1 for outcome in {Change.CREATED.value, change.value, "unchanged"}
+    }
+
+
+def nested(levels: int) -> list:
+    return [nested(levels - 1)] if levels > 1 else []
+
+
+def doubled(name: str) -> bytes:
+    """The first loan with a field that stands twice."""
+    body = bson.encode(FIRST)[4:-1] + bson.encode({name: FIRST[name]})[4:]
+    return (len(body) + 4).to_bytes(4, "little") + body
+
+
+REFUSED = [
+    bson.encode({name: value for name, value in FIRST.items() if name != "asset_id"}),
+    bson.encode({**FIRST, "asset_id": None}),
+    bson.encode({**FIRST, "asset_id": "loan 7"}),
+    bson.encode({**FIRST, "originator_id": "harbor"}),
+    bson.encode({**FIRST, "product": "car-lease"}),
+    bson.encode({**FIRST, "currency": "USD"}),
+    bson.encode({**FIRST, "status": "ok"}),
+    bson.encode({**FIRST, "principal": 12000.0}),
+    bson.encode({**FIRST, "outstanding": Decimal128("NaN")}),
+    bson.encode({**FIRST, "outstanding": Decimal128("100.005")}),
+    bson.encode({**FIRST, "outstanding": Decimal128("-1")}),
+    bson.encode({**FIRST, "term_months": 0}),
+    bson.encode({**FIRST, "issued": datetime(2026, 9, 1, 9, 30)}),  # noqa: DTZ001 - BSON's dates are UTC
+    doubled("rate"),
+    bson.encode({**FIRST, "paid": 5}),
+    bson.encode({**FIRST, "notes": nested(DEPTH_MAX + 1)}),
+    bson.encode({**FIRST, "notes": "x" * 70_000}),
+]
+
+
+@pytest.mark.parametrize(("row", "data"), [pytest.param(*pair, id=pair[0][0]) for pair in zip(table("example"), REFUSED, strict=True)])
+def test_a_refused_document_gets_the_reason_that_the_page_says(row, data):
+    (refusal,) = difference_of(data).refusals
+    assert [f"`{refusal.field}`" if refusal.field else "", refusal.reason] == row[1:]
+
+
+def test_what_the_page_allows_is_accepted():
+    for allowed_one in ({"notes": nested(DEPTH_MAX)}, {"grade": None}, {"borrower": None}, {"outstanding": Decimal128("1.500")}):
+        assert difference_of(bson.encode({**FIRST, **allowed_one})).outcomes == {(0, "created"): 1}
+
+
+def test_the_program_writes_the_example_and_every_loan_of_it_is_accepted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(PROGRAMS[0], "asset.md", "exec"), {})
+    assert (tmp_path / "loans.bson").read_bytes() == (EXAMPLES / "loans.bson").read_bytes()
+    documents = book()
+    assert [document.read(data, LOAN)["asset_id"] for data in documents] == [f"DE-2026-00011{n}" for n in (7, 8, 9)]
+    assert decode(documents, LOAN).columns.to_pylist() == [document.read(data, LOAN) for data in documents]
+    assert difference_of(*documents).outcomes == {(0, "created"): 3}
+
+
+def test_the_first_example_has_every_field():
+    assert None not in document.read(book()[0], LOAN).values()
+
+
+def test_the_single_example_is_the_first_loan_and_its_json_is_the_same():
+    single = (EXAMPLES / "loan.bson").read_bytes()
+    assert single == book()[0] == bson.encode(json_util.loads((EXAMPLES / "loan.json").read_text()))
+
+
+async def test_the_producer_sends_each_loan_to_its_partition_with_its_headers(kafka):
+    names: dict = {}
+    exec(compile(PROGRAMS[1], "asset.md", "exec"), names)
+    await names["send"](kafka, [bson.decode(data) for data in book()])
+    arrived = [record for record in await committed(kafka, topics.INGEST) if ("batch", b"bluebird.2026-11-23") in record.headers]
+    assert sorted(record.value for record in arrived) == sorted(book())
+    for record in arrived:
+        found = delivery.unpack(record.value, record.headers, record.timestamp, CATALOG.originators)
+        key = asset_key(b"bluebird", bson.decode(record.value)["asset_id"].encode())
+        assert (found.originator, found.batch, record.key) == ("bluebird", "bluebird.2026-11-23", key)
+        assert record.partition == partition_of(key, topics.INGEST.partitions)
