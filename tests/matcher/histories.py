@@ -1,0 +1,143 @@
+"""Market events to test with: plain ones to alter, and random histories of a small, crowded market."""
+
+import msgspec
+from hypothesis import strategies as st
+
+from agents.matcher.book import Book
+from agents.matcher.draft import Draft
+from agents.matcher.rows import ASSET, BUY, MARKET, decode_asset, decode_buy
+from schemas.events import BuyOffer, BuyOfferWithdrawn, Criteria, SellOffer, SellOfferWithdrawn
+
+
+def sell(asset="a1", version=1, amount=100, low=10, high=50, **rest):
+    given = {
+        "originator": "harbor", "product": "loan", "currency": "EUR", "country": "DE", "price_bp": 10_000, "rate_ppm": 100_000,
+        "remaining_months": 24, "days_past_due": 0, "risk_group": "A", "all_or_none": False, **rest,
+    }  # fmt: skip
+    offer = f"{given['originator']}/{asset}/{version}"
+    return SellOffer(offer=offer, asset=asset, version=version, amount_cents=amount, bid_cents_min=low, bid_cents_max=high, **given)
+
+
+def sell_withdrawn(asset="a1", version=2, originator="harbor"):
+    return SellOfferWithdrawn(f"{originator}/{asset}/{version}", originator, asset, version, "recalled")
+
+
+def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", **criteria):
+    offer = f"{investor}/{portfolio}/{version}/{bucket}"
+    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, Criteria(**criteria))
+
+
+def buy_withdrawn(offer: BuyOffer):
+    return BuyOfferWithdrawn(offer.offer, offer.investor)
+
+
+class Market:
+    """The real book with the interface of the naive one; each call of `step` is one Step."""
+
+    def __init__(self):
+        self.book, self.rows, self.investments = Book(), {}, []
+
+    def take(self, event):
+        self.step([event])
+
+    def step(self, events):
+        draft = Draft(self.book)
+        for event in events:
+            draft.take(event)
+        self.investments += draft.investments
+        changed = draft.rows()
+        self.book.apply(changed)
+        for key, value in changed.items():
+            if value is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = value
+
+    def summary(self):
+        buys, assets = {}, {}
+        for key, value in self.rows.items():
+            if key.startswith(BUY):
+                row = decode_buy(value)
+                buys[row.offer.offer] = (row.open_cents, row.held_cents, row.invested_cents, row.placed, row.served)
+            elif key.startswith(ASSET):
+                row = decode_asset(value)
+                held, sold = ([msgspec.structs.astuple(bid) for bid in bids] for bids in (row.held, row.sold))
+                assets[key[2:].decode()] = (row.version, row.offer, row.since, row.investments, held, sold)
+        return int(self.rows.get(MARKET, b"0")), buys, assets
+
+
+def run(book, events):
+    """Each event as a Step of its own, through either book."""
+    for event in events:
+        book.take(event)
+    return book
+
+
+ASSETS, INVESTORS = ["a1", "a2", "a3", "a4", "a5", "a6"], ["ann", "ben", "cy", "dee", "eve"]
+_some = st.sampled_from([(), (), (), ("A",), ("A", "B"), ("B", "C")])
+_rise = st.sampled_from([1, 1, 1, 1, 2, 0])  # a version is mostly newer, sometimes not
+
+_sells = st.fixed_dictionaries(
+    {
+        "asset": st.sampled_from(ASSETS),
+        "rise": _rise,
+        "amount": st.integers(0, 80),
+        "low": st.integers(1, 6),
+        "more": st.integers(0, 20),
+        "rate_ppm": st.sampled_from([2, 2, 2, 1, 3]),
+        "risk_group": st.sampled_from("AAAB"),
+        "country": st.sampled_from(["A", "A", "A", "XX"]),
+        "remaining_months": st.sampled_from([1, 1, 1, 2]),
+        "days_past_due": st.sampled_from([0, 0, 0, 1]),
+        "all_or_none": st.booleans(),
+    }
+)
+_buys = st.fixed_dictionaries(
+    {
+        "investor": st.sampled_from(INVESTORS),
+        "bucket": st.sampled_from(["b1", "b2", "b3"]),
+        "rise": st.sampled_from([0, 0, 0, 1]),
+        "amount": st.integers(0, 60),
+        "most": st.integers(1, 40),
+        "rate_ppm_min": st.sampled_from([0, 2]),
+        "rate_ppm_max": st.sampled_from([2, 9, 9]),
+        "remaining_months_max": st.sampled_from([1, 600]),
+        "days_past_due_max": st.sampled_from([0, 9]),
+        "risk_groups": _some,
+        "countries": st.sampled_from([(), (), ("A",)]),
+        "originators": st.sampled_from([(), (), (), (), ("harbor",), ("prairie",)]),
+    }
+)
+_sell_ends = st.fixed_dictionaries({"asset": st.sampled_from(ASSETS), "rise": _rise, "end": st.just("sell")})
+_buy_ends = st.fixed_dictionaries(
+    {"end": st.just("buy"), "place": st.integers(0, 20), "again": st.sampled_from([False, False, False, True])}
+)
+
+
+def histories(least=1, most=40):
+    """Lists of events. A few of them are stale, repeated, or about offers that there are not."""
+    wishes = st.one_of(_sells, _sells, _sells, _sells, _buys, _buys, _buys, _buys, _buy_ends, _sell_ends)
+    return st.lists(wishes, min_size=least, max_size=most).map(_written)
+
+
+def _written(wishes):
+    versions: dict[str, int] = {}
+    placed: list[BuyOffer] = []
+    events = []
+    for wish in wishes:
+        if wish.get("end") == "buy":
+            if placed:
+                place = wish["place"] % len(placed)
+                events.append(buy_withdrawn(placed[place] if wish["again"] else placed.pop(place)))
+            continue
+        rest = dict(wish)
+        whose = rest.get("asset") or rest["investor"]
+        versions[whose] = version = versions.get(whose, 1) + rest.pop("rise")
+        if wish.get("end") == "sell":
+            events.append(sell_withdrawn(whose, version))
+        elif "asset" in rest:
+            events.append(sell(version=version, high=rest["low"] + rest.pop("more"), **rest))
+        else:
+            placed.append(buy(version=version, **rest))
+            events.append(placed[-1])
+    return events

@@ -1,0 +1,177 @@
+"""A plain, slow book with dictionaries and loops, for anybody to read beside `agents/matcher/rules.py`: the oracle of the real one."""
+
+from dataclasses import dataclass, field
+
+from agents.matcher import rules
+from schemas.events import BuyOffer, BuyOfferWithdrawn, Criteria, Investment, SellOffer, SellOfferWithdrawn
+
+M64 = 2**64 - 1
+
+
+@dataclass
+class Buy:
+    offer: BuyOffer
+    placed: int
+    served: int
+    held: int = 0
+    invested: int = 0
+
+    @property
+    def open(self):
+        return self.offer.amount_cents - self.held - self.invested
+
+
+@dataclass
+class Asset:
+    version: int = 0
+    offer: SellOffer | None = None
+    since: int = 0
+    investments: int = 0
+    held: list = field(default_factory=list)  # (buy offer, investor, cents)
+    sold: list = field(default_factory=list)
+
+    @property
+    def left(self):
+        return self.offer.amount_cents - sum(cents for _, _, cents in self.held + self.sold) if self.offer else 0
+
+
+def fits(criteria: Criteria, offer: SellOffer) -> bool:
+    return (
+        (not criteria.risk_groups or offer.risk_group in criteria.risk_groups)
+        and (not criteria.countries or offer.country in criteria.countries)
+        and (not criteria.originators or offer.originator in criteria.originators)
+        and criteria.rate_ppm_min <= offer.rate_ppm <= criteria.rate_ppm_max
+        and offer.remaining_months <= criteria.remaining_months_max
+        and offer.days_past_due <= criteria.days_past_due_max
+    )
+
+
+def tie(buy_offer: str, sell_offer: str) -> int:
+    z = (rules.digest(buy_offer) ^ rules.digest(sell_offer)) & M64
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & M64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & M64
+    return z ^ (z >> 31)
+
+
+class NaiveBook:
+    def __init__(self):
+        self.now = 0
+        self.buys: dict[str, Buy] = {}
+        self.assets: dict[str, Asset] = {}
+        self.withdrawn: dict[tuple, int] = {}
+        self.investments: list[Investment] = []
+
+    def take(self, event):
+        self.now += 1
+        match event:
+            case SellOffer() | SellOfferWithdrawn():
+                self.renew(self.assets.setdefault(f"{event.originator}/{event.asset}", Asset()), event)
+            case BuyOffer():
+                self.place(event)
+            case BuyOfferWithdrawn():
+                self.withdraw(event)
+
+    def renew(self, asset, event):
+        if event.version <= asset.version:
+            return
+        released = [self.buys[name] for name, _, _ in asset.held]
+        for name, _, cents in asset.held:
+            self.buys[name].held -= cents
+        if asset.offer is None:
+            asset.since = self.now
+        asset.version, asset.held, asset.investments = event.version, [], 0
+        asset.offer = event if isinstance(event, SellOffer) else None
+        if asset.left <= 0:
+            asset.offer, asset.since = None, 0
+        released.sort(key=lambda buy: (buy.served, buy.placed))
+        self.meet_buys(asset)
+        for buy in released:
+            self.meet_sells(buy)
+
+    def place(self, offer):
+        if offer.offer in self.buys or offer.version <= self.withdrawn.get((offer.investor, offer.portfolio), 0):
+            return
+        self.buys[offer.offer] = Buy(offer, self.now, self.now)
+        self.meet_sells(self.buys[offer.offer])
+
+    def withdraw(self, event):
+        buy = self.buys.get(event.offer)
+        if buy is None or buy.offer.investor != event.investor:
+            return
+        del self.buys[event.offer]
+        key = (buy.offer.investor, buy.offer.portfolio)
+        self.withdrawn[key] = max(self.withdrawn.get(key, 0), buy.offer.version)
+        hit = [asset for asset in self.assets.values() if any(name == event.offer for name, _, _ in asset.held)]
+        for asset in hit:
+            asset.held = [bid for bid in asset.held if bid[0] != event.offer]
+        for asset in sorted(hit, key=self.rank):
+            self.meet_buys(asset)
+
+    def meet_buys(self, asset):
+        if asset.offer is None:
+            return
+        for buy in sorted(self.buys.values(), key=lambda buy: (buy.served, tie(buy.offer.offer, asset.offer.offer), buy.placed)):
+            self.meet(asset, buy)
+
+    def meet_sells(self, buy):
+        for asset in sorted((asset for asset in self.assets.values() if asset.offer), key=self.rank):
+            self.meet(asset, buy)
+
+    @staticmethod
+    def rank(asset):
+        amount = asset.offer.amount_cents
+        return -((amount - asset.left) * 10_000 // amount), asset.since
+
+    def meet(self, asset, buy):
+        cents = self.largest_bid(asset, buy)
+        if not cents:
+            return
+        buy.served = self.now
+        asset.held.append((buy.offer.offer, buy.offer.investor, cents))
+        buy.held += cents
+        if not asset.offer.all_or_none or asset.left == 0:
+            held, asset.held = asset.held, []
+            for name, investor, amount in held:
+                self.invest(asset, name, investor, amount)
+        if asset.left == 0:
+            asset.offer, asset.since = None, 0
+
+    def largest_bid(self, asset, buy):
+        """Every amount is tried: the largest that breaks no rule, or 0."""
+        bids = asset.held + asset.sold
+        if asset.offer is None or not fits(buy.offer.criteria, asset.offer):
+            return 0
+        if any(name == buy.offer.offer for name, _, _ in bids) or len(bids) >= rules.BIDS_MAX:
+            return 0
+        left, smallest, largest = asset.left, asset.offer.bid_cents_min, asset.offer.bid_cents_max
+        has = sum(cents for _, investor, cents in bids if investor == buy.offer.investor)
+
+        def allowed(cents):
+            takes_a_small_rest = cents == left < 2 * smallest
+            return (
+                (smallest <= cents <= largest or takes_a_small_rest)
+                and (cents == left or left - cents >= smallest)
+                and cents <= buy.open
+                and has + cents <= buy.offer.bid_cents_max
+            )
+
+        return max(filter(allowed, range(1, left + 1)), default=0)
+
+    def invest(self, asset, name, investor, cents):
+        buy, sell = self.buys[name], asset.offer
+        buy.held -= cents
+        buy.invested += cents
+        asset.investments += 1
+        asset.sold.append((name, investor, cents))
+        self.investments.append(
+            Investment(
+                f"{sell.offer}/{asset.investments}", sell.offer, name, sell.originator, sell.asset, sell.version, investor,
+                buy.offer.portfolio, buy.offer.bucket, sell.currency, cents, sell.price_bp, sell.rate_ppm, sell.risk_group,
+            )
+        )  # fmt: skip
+
+    def summary(self):
+        """What both books must agree on."""
+        buys = {n: (b.open, b.held, b.invested, b.placed, b.served) for n, b in self.buys.items()}
+        assets = {k: (a.version, a.offer, a.since, a.investments, a.held, a.sold) for k, a in self.assets.items()}
+        return self.now, buys, assets

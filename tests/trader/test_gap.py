@@ -1,0 +1,101 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.trader import gap
+from schemas.events import Bucket, BuyOffer, BuyOfferWithdrawn, Criteria, Portfolio
+
+MARKETS = ("EUR", "USD", "GBP")
+SAFE = Criteria(risk_groups=("A",))
+
+
+def portfolio(version=1, size=10_000, shares=(60, 40), **rest):
+    buckets = tuple(Bucket(f"b{n}", share, SAFE) for n, share in enumerate(shares))
+    return Portfolio("p", "ann", version, rest.pop("currency", "EUR"), size, buckets, 500, **rest)
+
+
+@st.composite
+def percents(draw):
+    cuts = sorted(draw(st.lists(st.integers(0, 100), max_size=20)))
+    return [high - low for low, high in zip([0, *cuts], [*cuts, 100], strict=True)]
+
+
+@given(st.integers(0, 10**14), percents())
+def test_shares_add_up_to_the_cent_and_are_less_than_a_cent_off(amount, found):
+    parts = gap.shares(amount, found)
+    assert sum(parts) == amount
+    assert all(abs(part * 100 - amount * percent) < 100 for part, percent in zip(parts, found, strict=True))
+
+
+def test_the_largest_remainder_gets_the_odd_cent():
+    assert gap.shares(101, [33, 33, 34]) == [33, 33, 35]
+    assert gap.shares(100, [50, 50]) == [50, 50]
+    assert gap.shares(101, [50, 50]) == [51, 50]
+
+
+def test_a_first_version_places_a_buy_offer_for_each_bucket():
+    ((market, found),) = gap.plan(portfolio(), None).events
+    assert market == "EUR"
+    assert found == [
+        BuyOffer("ann/p/1/b0", "ann", "p", 1, "b0", "EUR", 6_000, 500, SAFE),
+        BuyOffer("ann/p/1/b1", "ann", "p", 1, "b1", "EUR", 4_000, 500, SAFE),
+    ]
+
+
+def test_a_newer_version_withdraws_before_it_places():
+    ((_, found),) = gap.plan(portfolio(2, shares=(100,)), gap.plan(portfolio(), None).row).events
+    assert found[:2] == [BuyOfferWithdrawn("ann/p/1/b0", "ann"), BuyOfferWithdrawn("ann/p/1/b1", "ann")]
+    assert [offer.offer for offer in found[2:]] == ["ann/p/2/b0"]
+
+
+def test_a_version_in_another_currency_withdraws_from_the_old_market():
+    (old, gone), (new, placed) = gap.plan(portfolio(2, currency="USD"), gap.plan(portfolio(), None).row).events
+    assert (old, {type(event) for event in gone}) == ("EUR", {BuyOfferWithdrawn})
+    assert (new, {type(event) for event in placed}) == ("USD", {BuyOffer})
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_stale_or_repeated_version_changes_nothing(version):
+    assert gap.plan(portfolio(version), gap.plan(portfolio(2), None).row) is None
+
+
+def test_a_closed_portfolio_only_withdraws_and_can_open_again():
+    closed = gap.plan(portfolio(2, closed=True), gap.plan(portfolio(), None).row)
+    ((_, gone),) = closed.events
+    assert gone == [BuyOfferWithdrawn("ann/p/1/b0", "ann"), BuyOfferWithdrawn("ann/p/1/b1", "ann")]
+    assert gap.plan(portfolio(2), closed.row) is None
+    ((_, placed),) = gap.plan(portfolio(3), closed.row).events
+    assert len(placed) == 2
+
+
+def test_a_portfolio_that_begins_closed_has_no_events_but_a_row():
+    plan = gap.plan(portfolio(4, closed=True), None)
+    assert plan.events == ()
+    assert gap.plan(portfolio(3), plan.row) is None
+
+
+def test_a_sound_portfolio_has_no_fault():
+    assert gap.fault(portfolio(), MARKETS) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"currency": "JPY"}, "currency: 'JPY'"),
+        ({"version": 0}, "version: 0"),
+        ({"size_cents": 0}, "size_cents: 0"),
+        ({"size_cents": 10**14 + 1}, "size_cents: "),
+        ({"bid_cents_max": 0}, "bid_cents_max: 0"),
+        ({"buckets": ()}, "buckets: the shares add up to 0"),
+        ({"buckets": (Bucket("a", 120), Bucket("b", -20))}, "buckets: the shares add up to 100; must be 100, none below 0"),
+        ({"buckets": (Bucket("a", 50), Bucket("a", 50))}, "buckets: two have the same name"),
+        ({"buckets": tuple(Bucket(f"b{n}", int(n < 100)) for n in range(101))}, "buckets: 101; at most 50"),
+        ({"buckets": (Bucket("a/b", 100),)}, "investor, portfolio and buckets' names: "),
+        ({"investor": ""}, "investor, portfolio"),
+        ({"portfolio": "x\0"}, "investor, portfolio"),
+        ({"portfolio": "x" * 65}, "investor, portfolio"),
+    ],
+)
+def test_a_portfolio_that_cannot_be_traded_is_named_with_its_field(changes, named):
+    assert gap.fault(msgspec.structs.replace(portfolio(), **changes), MARKETS).startswith(named)
