@@ -141,3 +141,8 @@ def _written(wishes):
             placed.append(buy(version=version, **rest))
             events.append(placed[-1])
     return events
+
+
+def made(book):
+    """A book's investments in short."""
+    return [(one.investment, one.buy_offer, one.amount_cents) for one in book.investments]
