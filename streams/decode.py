@@ -144,8 +144,7 @@ def _texts(buffer: Buffer, at: Ints, present: Mask, field: Field, good: Mask) ->
     fits = (sizes > 0) & (sizes <= field.length) & (buffer.bytes[at + 4 + sizes] == 0)
     good &= fits | ~present
     sizes = np.where(fits, sizes, 0)
-    offsets = np.zeros(len(at) + 1, np.int32)
-    np.cumsum(sizes, out=offsets[1:])
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     data = buffer.bytes[np.arange(offsets[-1]) + np.repeat(at + 4 - offsets[:-1], sizes)]
     allowed = (_ID_TEXT if field.name.endswith("_id") else _FREE_TEXT)[data]
     if not allowed.all():

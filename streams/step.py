@@ -59,6 +59,7 @@ class Partition:
     async def open(self) -> None:
         """Fence every earlier holder, then read the table. Raises what Kafka raises; the partition is then not to be used."""
         self.state = self.stage.state()
+        # no compression: with lz4 the diff of 400,000 assets went at 79,000/s instead of 129,000/s
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self.kafka,
             client_id=self.transactional_id,
