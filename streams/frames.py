@@ -15,6 +15,10 @@ _TEXT, _DOCUMENT, _ARRAY, _BINARY, _REGEX, _POINTER, _CODE, _SYMBOL, _SCOPED = 0
 _FIXED: Final = {0x01: 8, 0x06: 0, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16, 0xFF: 0, 0x7F: 0}
 
 
+_FIRST: Final = b"\x02originator_id\0"
+_SECOND: Final = b"\x02asset_id\0"
+
+
 class FrameError(ValueError):
     """A BSON sequence that cannot be cut further: `position` is the byte where the frame at fault begins."""
 
@@ -30,38 +34,42 @@ class Identity(NamedTuple):
     asset: bytes | None
 
 
-def length_at(data: bytes | bytearray | memoryview, at: int, position: int) -> int:
-    """The length that the frame at `data[at:]` claims, in bytes; `position` is where that is in the whole sequence.
+def lie(position: int, size: int) -> FrameError:
+    """No BSON document has the length that the frame at `position` claims."""
+    return FrameError(position, f"length prefix {size} is not between {FRAME_BYTES_MIN} and {FRAME_BYTES_MAX}; is this BSON?")
 
-    Raises:
-        FrameError: no BSON document has such a length. At least four bytes must be there.
-    """
-    (size,) = _int32(data, at)
-    if not FRAME_BYTES_MIN <= size <= FRAME_BYTES_MAX:
-        raise FrameError(position, f"length prefix {size} is not between {FRAME_BYTES_MIN} and {FRAME_BYTES_MAX}; is this BSON?")
-    return size  # type: ignore[no-any-return]
+
+def cut_off(position: int, size: int, left: int) -> FrameError:
+    """The sequence ends within the document at `position`."""
+    return FrameError(position, f"the document says {size} bytes, {left} are left")
+
+
+def open_end(position: int, size: int) -> FrameError:
+    """The document's last byte is not the zero that ends every BSON document: its length is not true."""
+    return FrameError(position, f"the document of {size} bytes does not end with a zero byte")
+
+
+def too_short(position: int, left: int) -> FrameError:
+    """The sequence ends within a length prefix."""
+    return FrameError(position, f"{left} bytes are left, too few for a document")
 
 
 def split(data: bytes) -> tuple[list[bytes], FrameError | None]:
     """All documents of a sequence, and what stopped the cutting, if anything did: what came before is good."""
     docs: list[bytes] = []
     at, end = 0, len(data)
-    try:
-        while at + 4 <= end:
-            (size,) = _int32(data, at)
-            stop = at + size
-            if size < FRAME_BYTES_MIN or stop > end or data[stop - 1]:
-                length_at(data, at, at)
-                if stop > end:
-                    raise FrameError(at, f"the document says {size} bytes, {end - at} are left")
-                raise FrameError(at, f"the document of {size} bytes does not end with a zero byte")
-            docs.append(data[at:stop])
-            at = stop
-        if at != end:
-            raise FrameError(at, f"{end - at} bytes are left, too few for a document")
-    except FrameError as fault:
-        return docs, fault
-    return docs, None
+    while at + 4 <= end:
+        (size,) = _int32(data, at)
+        stop = at + size
+        if size < FRAME_BYTES_MIN or size > FRAME_BYTES_MAX:
+            return docs, lie(at, size)
+        if stop > end:
+            return docs, cut_off(at, size, end - at)
+        if data[stop - 1]:
+            return docs, open_end(at, size)
+        docs.append(data[at:stop])
+        at = stop
+    return docs, None if at == end else too_short(at, end - at)
 
 
 def identify(doc: bytes) -> Identity:
@@ -69,20 +77,26 @@ def identify(doc: bytes) -> Identity:
     originator = asset = None
     at, end = 4, len(doc) - 1
     try:
-        while at < end and (originator is None or asset is None):
+        while at < end:
             kind = doc[at]
-            name_end = doc.index(0, at + 1)
-            value = name_end + 1
+            value = doc.index(0, at + 1) + 1
             if kind == _TEXT:
                 (size,) = _int32(doc, value)
-                if size < 1 or value + 4 + size > end:
+                stop = value + 4 + size
+                if size < 1 or stop > end:
                     break
-                name = doc[at + 1 : name_end]
-                if name == b"originator_id" and originator is None:
-                    originator = doc[value + 4 : value + 3 + size]
-                elif name == b"asset_id" and asset is None:
-                    asset = doc[value + 4 : value + 3 + size]
-                at = value + 4 + size
+                name = value - at  # the length first: it is the faster comparison
+                if name == 15 and originator is None and doc.startswith(b"originator_id", at + 1):
+                    originator = doc[value + 4 : stop - 1]
+                    if asset is not None:
+                        break
+                elif name == 10 and asset is None and doc.startswith(b"asset_id", at + 1):
+                    asset = doc[value + 4 : stop - 1]
+                    if originator is not None:
+                        break
+                at = stop
+            elif kind in _FIXED:
+                at = value + _FIXED[kind]
             else:
                 at = value + value_size(doc, value, kind)
     except (ValueError, IndexError, KeyError, StructError):

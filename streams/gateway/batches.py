@@ -1,0 +1,22 @@
+"""`GET /batches/{batch}`: how far a batch is."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streams.gateway.access import caller
+from streams.gateway.context import gateway_of
+from streams.gateway.problems import ProblemError
+from streams.gateway.replies import json
+from streams.tokens import Principal
+
+
+async def batch(request: Request) -> Response:
+    """The status of a batch, for its originator and for operators. `received`: the broker has it, and nobody has counted it yet."""
+    principal, gateway = caller(request), gateway_of(request)
+    wanted: str = request.path_params["batch"]
+    found = await gateway.database.batch(wanted) or gateway.recent.get(wanted)
+    if found is None:
+        raise ProblemError(404, "unknown-batch", f"There is no batch {wanted!r}.", batch=wanted)
+    if principal.kind != "operator" and principal != Principal("originator", str(found["originator"])):
+        raise ProblemError(403, "forbidden", "This batch is another originator's.", batch=wanted)
+    return json(found)

@@ -1,0 +1,73 @@
+"""PostgreSQL for the routes that read. It is optional: uploads never wait for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from streams.gateway.limits import Limits
+from streams.gateway.problems import ProblemError, retry_later
+
+T = TypeVar("T")
+
+
+class Database:
+    """Connects at the first query. `dsn` may be empty: then there is none. All methods raise ProblemError: 503, it does not answer."""
+
+    def __init__(self, dsn: str, limits: Limits) -> None:
+        self._dsn, self._limits = dsn, limits
+        self._store: Any = None
+
+    async def batch(self, batch: str) -> dict[str, Any] | None:
+        """As `queries.batch`."""
+        from streams import queries  # noqa: PLC0415 - 4 MB that a gateway which only takes uploads does not need
+
+        return await self._ask(lambda pool: queries.batch(pool, batch))
+
+    async def investments(
+        self, *, investor: str | None, originator: str | None, after: str | None, limit: int
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """As `queries.investments`, but a wrong cursor is a problem.
+
+        Raises:
+            ProblemError: 400, `after` is no cursor.
+        """
+        from streams import queries  # noqa: PLC0415 - see above
+
+        try:
+            return await self._ask(
+                lambda pool: queries.investments(pool, investor=investor, originator=originator, after=after, limit=limit)
+            )
+        except queries.CursorError as fault:
+            raise ProblemError(400, "invalid-parameter", f"after: {fault}.", field="after") from fault
+
+    async def state(self) -> str:
+        """Whether it answers: "up", "not configured", or "down"."""
+        if not self._dsn:
+            return "not configured"
+        try:
+            await self._ask(lambda pool: pool.fetchval("SELECT 1"))
+        except ProblemError:
+            return "down"
+        return "up"
+
+    async def close(self) -> None:
+        """Close its connections."""
+        if self._store is not None:
+            await self._store.close()
+
+    async def _ask(self, query: Callable[[Any], Awaitable[T]]) -> T:
+        """The answer of `query`, which gets the pool."""
+        import asyncpg  # noqa: PLC0415 - see above
+
+        from streams.store import Store  # noqa: PLC0415 - see above
+
+        if not self._dsn:
+            raise retry_later("database-unavailable", "This gateway has no database: TRANCHE_POSTGRES is not set.", self._limits.retry_s)
+        if self._store is None:
+            self._store = Store(self._dsn)
+        try:
+            async with asyncio.timeout(self._limits.query_s):
+                return await query(await self._store.pool())
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+            detail = f"The database does not answer ({type(fault).__name__}); uploads are taken all the same."
+            raise retry_later("database-unavailable", detail, self._limits.retry_s) from fault

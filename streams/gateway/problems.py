@@ -1,0 +1,61 @@
+"""Errors as clients see them: RFC 9457 `application/problem+json`."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+log = structlog.get_logger()
+
+TITLES = {
+    "bad-sequence": "The body is no sequence of BSON documents",
+    "batch-in-progress": "This batch is being uploaded",
+    "broker-unavailable": "The broker does not take what was sent",
+    "database-unavailable": "The database does not answer",
+    "forbidden": "This belongs to somebody else",
+    "idle": "No data came for too long",
+    "internal": "The gateway failed",
+    "invalid-parameter": "A parameter has no valid value",
+    "invalid-portfolio": "The portfolio is not valid",
+    "media-type": "The body has a type that is not taken here",
+    "multipart": "The multipart body is damaged",
+    "too-large": "The body is too large",
+    "too-many-uploads": "Too many uploads at a time",
+    "unauthorized": "A valid token is needed",
+    "unknown-batch": "There is no such batch",
+    "unknown-originator": "There is no such originator",
+}
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem: `kind` is the last part of its `type`, the members go into its JSON."""
+
+    def __init__(self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None, /, **members: object) -> None:
+        super().__init__(detail)
+        self.status, self.kind, self.detail, self.headers, self.members = status, kind, detail, headers, members
+
+
+def retry_later(kind: str, detail: str, seconds: int, **members: object) -> ProblemError:
+    """503 that says when to try again."""
+    return ProblemError(503, kind, detail, {"Retry-After": str(seconds)}, **members)
+
+
+def render(_: Request, fault: Exception) -> Response:
+    """The response to any exception: problems as they are, everything else without its inside."""
+    if isinstance(fault, ProblemError):
+        body = {"type": f"urn:tranche:problem:{fault.kind}", "title": TITLES[fault.kind], "status": fault.status, "detail": fault.detail}
+        return _response(fault.status, {**body, **fault.members}, fault.headers)
+    if isinstance(fault, HTTPException):
+        title = HTTPStatus(fault.status_code).phrase
+        return _response(fault.status_code, {"type": "about:blank", "title": title, "status": fault.status_code}, fault.headers)
+    log.error("request failed", exc_info=fault)
+    detail = "The fault is in the gateway's log."
+    return _response(500, {"type": "urn:tranche:problem:internal", "title": TITLES["internal"], "status": 500, "detail": detail})
+
+
+def _response(status: int, body: dict[str, object], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")

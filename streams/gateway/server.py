@@ -1,0 +1,91 @@
+"""The gateway process: HTTP in front of the broker and the database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from streams.gateway import batches, health, investments, pages, portfolios, uploads
+from streams.gateway.context import Gateway, Recent
+from streams.gateway.database import Database
+from streams.gateway.edge import Edge
+from streams.gateway.limits import Limits
+from streams.gateway.outlet import Outlet
+from streams.gateway.problems import ProblemError, render
+from streams.settings import Settings, SettingsError
+from streams.tokens import SECRET_CHARACTERS_MIN
+
+log = structlog.get_logger()
+
+ROUTES = (
+    Route("/", pages.home),
+    Route("/openapi.json", pages.openapi),
+    Route("/health", health.health),
+    Route("/metrics", health.metrics),
+    Route("/originators/{originator}/batches", uploads.upload, methods=["POST"]),
+    Route("/batches/{batch}", batches.batch, name="batch"),
+    Route("/portfolios", portfolios.place, methods=["POST"]),
+    Route("/portfolios/{portfolio}", portfolios.close, methods=["DELETE"]),
+    Route("/investments", investments.investments),
+)
+
+
+def app(settings: Settings, limits: Limits) -> Starlette:
+    """The ASGI application. It starts whether broker and database are there or not.
+
+    Raises:
+        SettingsError: there is no secret. CatalogError: the catalog cannot be read.
+    """
+    if len(settings.secret) < SECRET_CHARACTERS_MIN:
+        raise SettingsError(f"TRANCHE_SECRET: must be set, with at least {SECRET_CHARACTERS_MIN} characters")
+    originators = settings.load_catalog().originators
+    outlet, database = Outlet(settings.kafka, limits), Database(settings.postgres, limits)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        log.info("gateway starts", host=settings.gateway_host, port=settings.gateway_port, kafka=settings.kafka)
+        yield
+        await outlet.close()
+        await database.close()
+
+    handlers = {ProblemError: render, HTTPException: render, Exception: render}
+    application = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=handlers, middleware=[Middleware(Edge, limits=limits)])
+    application.state.gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent))
+    return application
+
+
+def server(settings: Settings, limits: Limits) -> uvicorn.Server:
+    """The HTTP server of `app`, not yet serving. It keeps the process's logging as it is.
+
+    Raises:
+        SettingsError, CatalogError: as `app`.
+    """
+    config = uvicorn.Config(
+        app(settings, limits),
+        host=settings.gateway_host,
+        port=settings.gateway_port,
+        http="h11",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=limits.header_bytes,
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=int(limits.ack_s),
+    )
+    return uvicorn.Server(config)
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; uploads in progress are finished first, within a bound.
+
+    Raises:
+        SettingsError, CatalogError: as `app`.
+    """
+    server(settings, Limits()).run()

@@ -1,0 +1,152 @@
+"""`POST /originators/{originator}/batches`: an originator's loan book goes in."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from schemas.events import BatchReceived
+from streams import metrics
+from streams.frames import FrameError
+from streams.gateway import body
+from streams.gateway.access import tenant
+from streams.gateway.context import Gateway, gateway_of
+from streams.gateway.delivery import Delivery
+from streams.gateway.multipart import MultipartError
+from streams.gateway.outlet import BrokerError
+from streams.gateway.problems import ProblemError, retry_later
+from streams.gateway.replies import json
+
+log = structlog.get_logger()
+
+is_key: Final = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
+
+
+class Fault(NamedTuple):
+    """What ended an upload early, as the client sees it."""
+
+    status: int
+    kind: str
+    reason: str
+    position: int  # byte of the file
+
+
+async def upload(request: Request) -> Response:
+    """Take a batch; 202 when the broker has all of it."""
+    originator, gateway = tenant(request), gateway_of(request)
+    body.check(request, gateway.limits)
+    batch = batch_id(originator, request.headers.get("idempotency-key"))
+    structlog.contextvars.bind_contextvars(batch=batch)
+    with _place(gateway, batch):
+        await _reachable(gateway)
+        delivery = Delivery(batch, originator, gateway.outlet, gateway.limits)
+        try:
+            fault = await _receive(request, gateway, delivery)
+            received = await delivery.finish(fault.reason if fault else "", fault.position if fault else 0)
+        except BrokerError as refused:
+            await _refused(gateway, delivery, refused)
+            members = {"batch": batch, "documents_kept": delivery.kept}
+            raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
+        finally:
+            metrics.UPLOAD_DOCUMENTS.labels(originator).inc(delivery.kept)
+            metrics.UPLOAD_BYTES.labels(originator).inc(delivery.size)
+            metrics.UPLOAD_REJECTED.labels(originator).inc(delivery.oversized)
+    return _answer(request, gateway, received, fault)
+
+
+def batch_id(originator: str, key: str | None) -> str:
+    """The id of a new batch: from the client's key, or of time and chance.
+
+    Events inside the dataflow get their ids from their causes, so that a replay gives the same. A batch has no cause in here: somebody
+    sends it, it is a cause, and two deliveries of the same second and content are two. A client that gives a key names the cause itself,
+    and sends again under the same id.
+
+    Raises:
+        ProblemError: 400, the key has characters that an id cannot have.
+    """
+    if key is None:
+        return f"{originator}.{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    if not is_key(key):
+        raise ProblemError(400, "invalid-parameter", "Idempotency-Key: 1 to 64 letters, digits, '.', '_' or '-'.", field="Idempotency-Key")
+    return f"{originator}.{key}"
+
+
+@contextmanager
+def _place(gateway: Gateway, batch: str) -> Iterator[None]:
+    """One of the places for uploads, held while the body runs.
+
+    Raises:
+        ProblemError: 503, all are taken; 409, this very batch is in one of them.
+    """
+    if batch in gateway.uploading:
+        raise ProblemError(409, "batch-in-progress", "An upload with this Idempotency-Key is in progress.", batch=batch)
+    if len(gateway.uploading) >= gateway.limits.uploads:
+        raise retry_later("too-many-uploads", f"{gateway.limits.uploads} uploads are in progress.", gateway.limits.retry_s)
+    gateway.uploading.add(batch)
+    try:
+        yield
+    finally:
+        gateway.uploading.discard(batch)
+
+
+async def _receive(request: Request, gateway: Gateway, delivery: Delivery) -> Fault | None:
+    """Read the body to its end, or to what ends it early."""
+    try:
+        async with aclosing(body.pieces(request, gateway.limits)) as pieces:
+            async for piece in pieces:
+                await delivery.take(piece)
+        delivery.end()
+    except FrameError as fault:
+        return Fault(400, "bad-sequence", fault.reason, fault.position)
+    except MultipartError as fault:
+        return Fault(400, "multipart", str(fault), delivery.size)
+    except body.TooLargeError as fault:
+        return Fault(413, "too-large", str(fault), delivery.size)
+    except body.IdleError as fault:
+        return Fault(408, "idle", str(fault), delivery.size)
+    except ClientDisconnect:
+        return Fault(499, "idle", "the client went away", delivery.size)
+    return None
+
+
+async def _reachable(gateway: Gateway) -> None:
+    """See that there is a broker before a byte is read.
+
+    Raises:
+        ProblemError: 503, there is none.
+    """
+    try:
+        await gateway.outlet.connect()
+    except BrokerError as absent:
+        raise retry_later("broker-unavailable", f"{absent}. Nothing was read.", gateway.limits.retry_s) from absent
+
+
+async def _refused(gateway: Gateway, delivery: Delivery, refused: BrokerError) -> None:
+    """Publish the broker's fault, if the broker takes that."""
+    log.warning("broker refused", reason=str(refused), documents_kept=delivery.kept, bytes=delivery.size)
+    metrics.UPLOADS.labels(delivery.originator, "refused").inc()
+    try:
+        async with asyncio.timeout(gateway.limits.connect_s):
+            await delivery.fail(str(refused))
+    except (BrokerError, TimeoutError) as still:
+        log.warning("batch has no status", reason=str(still))
+
+
+def _answer(request: Request, gateway: Gateway, received: BatchReceived, fault: Fault | None) -> Response:
+    counts = {"documents": received.documents, "bytes": received.bytes, "oversized": received.oversized, "digest": received.digest}
+    status = {"batch": received.batch, "originator": received.originator, **counts}
+    gateway.recent.add(received.batch, {**status, "state": "received", **({"error": received.error} if fault else {})})
+    log.info("batch received", error=received.error, position=received.position, **counts)
+    metrics.UPLOADS.labels(received.originator, "failed" if fault else "done").inc()
+    where = str(request.url_for("batch", batch=received.batch).path)
+    if fault:
+        members = {"batch": received.batch, "position": fault.position, "documents_kept": received.documents, "status_url": where}
+        raise ProblemError(fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", **members)
+    return json({**status, "status_url": where}, 202, {"Location": where})

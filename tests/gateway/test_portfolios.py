@@ -1,0 +1,72 @@
+"""What an investor wants, from HTTP to its topic."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import schemas
+from schemas.events import decode_portfolio
+from streams import topics
+
+BODY = {"portfolio": "p1", "currency": "EUR", "size": "1000.00", "buckets": [{"name": "all", "share_percent": 100}]}
+
+
+async def place(client, body, investor="ann"):
+    content = body if isinstance(body, bytes) else json.dumps(body)
+    return await client.post("/portfolios", content=content, headers=client.token("investor", investor))
+
+
+async def test_a_portfolio_is_published_under_its_investor_and_answered_as_placed(client, published):
+    response = await place(client, BODY)
+    (record,) = await published(topics.PORTFOLIOS)
+    placed = decode_portfolio(record.value)
+    assert response.status_code == 202
+    assert response.content == record.value
+    assert record.key == b"ann"
+    assert (placed.portfolio, placed.investor, placed.size_cents, placed.closed) == ("p1", "ann", 100_000, False)
+
+
+async def test_the_example_is_taken(client):
+    example = Path(schemas.__file__).parent / "examples" / "portfolio.json"
+    assert (await place(client, example.read_bytes())).status_code == 202
+
+
+async def test_each_version_has_a_larger_number_than_the_last(client):
+    versions = [(await place(client, BODY)).json()["version"] for _ in range(5)]
+    assert versions == sorted(set(versions))
+
+
+async def test_a_portfolio_is_closed_in_its_market(client, published):
+    first = (await place(client, BODY)).json()
+    response = await client.delete("/portfolios/p1?currency=EUR", headers=client.token("investor", "ann"))
+    assert response.status_code == 202
+    *_, record = await published(topics.PORTFOLIOS)
+    closed = decode_portfolio(record.value)
+    assert (closed.portfolio, closed.investor, closed.currency, closed.closed) == ("p1", "ann", "EUR", True)
+    assert closed.version > first["version"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", json.dumps({**BODY, "currency": "XXX", "size": 7}).encode()])
+async def test_a_portfolio_that_is_not_valid_is_422_with_every_problem(client, published, body):
+    response = await place(client, body)
+    assert response.status_code == 422
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["errors"]
+    assert await published(topics.PORTFOLIOS) == []
+
+
+async def test_a_body_that_is_too_large_is_413(alone):
+    assert (await place(alone, b" " * (64 * 1024 + 1))).status_code == 413
+
+
+@pytest.mark.parametrize(("path", "field"), [("p1", "currency"), ("p1?currency=XXX", "currency"), ("P_1?currency=EUR", "portfolio")])
+async def test_closing_with_a_wrong_parameter_is_400_and_names_it(alone, path, field):
+    response = await alone.delete(f"/portfolios/{path}", headers=alone.token("investor", "ann"))
+    assert (response.status_code, response.json()["field"]) == (400, field)
+
+
+async def test_without_a_broker_a_portfolio_is_503(alone):
+    response = await place(alone, BODY)
+    assert (response.status_code, response.json()["type"]) == (503, "urn:tranche:problem:broker-unavailable")
+    assert response.headers["Retry-After"]
