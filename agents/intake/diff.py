@@ -7,7 +7,7 @@ An asset may stand several times in one Step: `rows` lies over the table, and th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 import xxhash
@@ -18,9 +18,9 @@ from schemas.catalog import Product
 from schemas.columns import CHANGED
 from streams.decode import decode
 from streams.frames import identify
-from streams.partition import asset_key
-from streams.partitions import partitions_of
+from streams.partition import asset_key, partitions_of
 
+KEY_BYTES_MAX: Final = 64 + 1 + 64  # two ids of the contract
 UNCHANGED, REJECTED = "unchanged", "rejected"
 
 
@@ -119,8 +119,8 @@ def _at_home(changed: list[Candidate], table: Mapping[bytes, bytes], partition: 
 
 
 def _may_travel(key: bytes, document: Document) -> bool:
-    """Has an id, and a size that will be accepted: what is refused anyway is refused where it is."""
-    return not key.endswith(b"/") and len(document.data) <= DOCUMENT_BYTES_MAX
+    """Has an id, and sizes that will be accepted: what is refused anyway is refused where it is."""
+    return not key.endswith(b"/") and len(key) <= KEY_BYTES_MAX and len(document.data) <= DOCUMENT_BYTES_MAX
 
 
 def _versions(

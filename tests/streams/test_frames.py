@@ -115,3 +115,18 @@ def test_every_type_has_its_size(name):
     doc = bson.encode({name: EVERY_TYPE[name]})
     start = 4 + 1 + len(name) + 1
     assert start + value_size(doc, start, doc[4]) + 1 == len(doc)
+
+
+@given(st.binary(max_size=12), st.binary(max_size=12), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=3))
+def test_where_the_ids_stand_makes_no_difference(originator, asset, damages):
+    def text(name, value):
+        return b"\x02" + name + b"\0" + struct.pack("<i", len(value) + 1) + value + b"\0"
+
+    body = bytearray(text(b"originator_id", originator) + text(b"asset_id", asset) + b"\x0ax\0")
+    for at, byte in damages:
+        body[at % len(body)] = byte
+
+    def document(fields):
+        return struct.pack("<i", len(fields) + 5) + fields + b"\0"
+
+    assert identify(document(bytes(body))) == identify(document(b"\x0aa\0" + bytes(body)))
