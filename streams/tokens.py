@@ -49,7 +49,7 @@ def verify(secret: str, token: str) -> Principal:
     """
     kind, _, rest = token.partition(".")
     name, _, mac = rest.partition(".")
-    if len(secret) < SECRET_CHARACTERS_MIN or kind not in KINDS or not is_id(name):
+    if not token.isascii() or len(secret) < SECRET_CHARACTERS_MIN or kind not in KINDS or not is_id(name):
         raise TokenError("this is no token of this system")
     if not hmac.compare_digest(_mac(secret, kind, name).encode(), mac.encode()):
         raise TokenError("the token's signature is wrong")

@@ -1,7 +1,7 @@
 """What all routes share: one of each a process."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
@@ -36,7 +36,7 @@ class Gateway:
     outlet: Outlet
     database: Database
     recent: Recent
-    uploading: set[str] = field(default_factory=set)  # batch ids
+    uploading: int = 0
 
 
 def gateway_of(request: Request) -> Gateway:

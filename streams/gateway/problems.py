@@ -13,7 +13,6 @@ log = structlog.get_logger()
 
 TITLES = {
     "bad-sequence": "The body is no sequence of BSON documents",
-    "batch-in-progress": "This batch is being uploaded",
     "broker-unavailable": "The broker does not take what was sent",
     "database-unavailable": "The database does not answer",
     "forbidden": "This belongs to somebody else",

@@ -1,12 +1,11 @@
 """`POST /originators/{originator}/batches`: an originator's loan book goes in."""
 
 import asyncio
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -26,8 +25,6 @@ from streams.gateway.replies import json
 
 log = structlog.get_logger()
 
-is_key: Final = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
-
 
 class Fault(NamedTuple):
     """What ended an upload early, as the client sees it."""
@@ -42,9 +39,9 @@ async def upload(request: Request) -> Response:
     """Take a batch; 202 when the broker has all of it."""
     originator, gateway = tenant(request), gateway_of(request)
     body.check(request, gateway.limits)
-    batch = batch_id(originator, request.headers.get("idempotency-key"))
+    batch = batch_id(originator)
     structlog.contextvars.bind_contextvars(batch=batch)
-    with _place(gateway, batch):
+    with _place(gateway):
         await _reachable(gateway)
         delivery = Delivery(batch, originator, gateway.outlet, gateway.limits)
         try:
@@ -61,39 +58,29 @@ async def upload(request: Request) -> Response:
     return _answer(request, gateway, received, fault)
 
 
-def batch_id(originator: str, key: str | None) -> str:
-    """The id of a new batch: from the client's key, or of time and chance.
+def batch_id(originator: str) -> str:
+    """The id of a new batch, of time and chance.
 
     Events inside the dataflow get their ids from their causes, so that a replay gives the same. A batch has no cause in here: somebody
-    sends it, it is a cause, and two deliveries of the same second and content are two. A client that gives a key names the cause itself,
-    and sends again under the same id.
-
-    Raises:
-        ProblemError: 400, the key has characters that an id cannot have.
+    sends it, it is a cause, and two deliveries of the same second and content are two.
     """
-    if key is None:
-        return f"{originator}.{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    if not is_key(key):
-        raise ProblemError(400, "invalid-parameter", "Idempotency-Key: 1 to 64 letters, digits, '.', '_' or '-'.", field="Idempotency-Key")
-    return f"{originator}.{key}"
+    return f"{originator}.{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 @contextmanager
-def _place(gateway: Gateway, batch: str) -> Iterator[None]:
+def _place(gateway: Gateway) -> Iterator[None]:
     """One of the places for uploads, held while the body runs.
 
     Raises:
-        ProblemError: 503, all are taken; 409, this very batch is in one of them.
+        ProblemError: 503, all are taken.
     """
-    if batch in gateway.uploading:
-        raise ProblemError(409, "batch-in-progress", "An upload with this Idempotency-Key is in progress.", batch=batch)
-    if len(gateway.uploading) >= gateway.limits.uploads:
+    if gateway.uploading >= gateway.limits.uploads:
         raise retry_later("too-many-uploads", f"{gateway.limits.uploads} uploads are in progress.", gateway.limits.retry_s)
-    gateway.uploading.add(batch)
+    gateway.uploading += 1
     try:
         yield
     finally:
-        gateway.uploading.discard(batch)
+        gateway.uploading -= 1
 
 
 async def _receive(request: Request, gateway: Gateway, delivery: Delivery) -> Fault | None:

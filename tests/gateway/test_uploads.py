@@ -110,35 +110,6 @@ async def test_every_upload_is_a_batch_of_its_own(client, book):
     assert first.startswith("bluebird.")
 
 
-async def test_the_client_may_name_the_batch(client, book):
-    for _ in range(2):
-        response = await client.upload(b"".join(book(1)), Idempotency_Key="Day.1_a")
-        assert response.json()["batch"] == "bluebird.Day.1_a"
-
-
-@pytest.mark.parametrize("key", ["", "a b", "a/b", "x" * 65])
-async def test_a_key_that_cannot_be_part_of_an_id_is_refused(client, key):
-    response = await client.upload(b"", Idempotency_Key=key)
-    assert (response.status_code, response.json()["field"]) == (400, "Idempotency-Key")
-
-
-async def test_a_batch_cannot_be_uploaded_twice_at_the_same_time(client):
-    going, sent = asyncio.Event(), asyncio.Event()
-
-    async def slow():
-        yield b"\5\0\0\0"
-        sent.set()
-        await going.wait()
-        yield b"\0"
-
-    first = asyncio.create_task(client.upload(slow(), Idempotency_Key="same"))
-    await sent.wait()
-    while (second := await client.upload(b"", Idempotency_Key="same")).status_code != 409:
-        assert second.status_code == 202  # it was there before the first
-    going.set()
-    assert (await first).status_code == 202
-
-
 async def test_an_oversized_document_is_put_in_quarantine_alone(client, published, book):
     docs = book(3)
     docs[1] = bson.encode({"originator_id": "bluebird", "asset_id": "huge", "note": "x" * DOCUMENT_BYTES_MAX * 3})

@@ -70,3 +70,8 @@ def test_a_message_never_holds_the_token():
     with pytest.raises(TokenError) as caught:
         verify(SECRET, token)
     assert token not in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_no_token():
+    with pytest.raises(TokenError):
+        verify(SECRET, f"originator.bluebird.{chr(0xDCFF)}")
