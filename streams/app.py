@@ -14,9 +14,9 @@ from faust.transport.drivers import aiokafka as driver
 
 import agents
 from schemas.catalog import Catalog
-from streams import admin
+from streams import admin, reader
 from streams.effects import Message, Sink, Stage
-from streams.runner import Runner
+from streams.runner import Runner, Source
 from streams.settings import Settings
 from streams.sink import SinkPartition
 from streams.step import Partition
@@ -58,9 +58,7 @@ class _Consumer(driver.Consumer):
                 return
             if active is None or tp in active or tp in self._buffered_partitions:
                 together: Any = self._to_message(tp, found[-1])
-                together.value = [
-                    Message(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value or b"", tuple(r.headers)) for r in found
-                ]
+                together.value = messages_of(found)
                 yield tp, together
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002 - Faust's signature
@@ -82,13 +80,13 @@ class App(faust.App):
         return _Transport(self.conf.broker_consumer, self)
 
     def done(self) -> Mapping[Any, int]:
-        """The next offset to read of each source partition: the lowest that an agent on it needs."""
-        lowest: dict[Any, int] = {}
+        """The next offset to read of each source partition: the lowest that an agent on it needs, once all of them hold it."""
+        needed: dict[Any, list[int]] = {}
         for runner in self.runners:
-            for number, held in runner.held.items():
-                tp = faust.types.TP(runner.topic, number)
-                lowest[tp] = min(held.offset + 1, lowest.get(tp, held.offset + 1))
-        return {tp: offset for tp, offset in lowest.items() if offset > 0}
+            for number in range(runner.partitions):
+                held = runner.held.get(number)
+                needed.setdefault(faust.types.TP(runner.topic, number), []).append(held.offset + 1 if held else 0)
+        return {tp: min(offsets) for tp, offsets in needed.items() if min(offsets) > 0}
 
     def progress(self) -> list[dict[str, Any]]:
         """For each agent and partition of this worker: agent, topic, partition, table_offset, end_offset, lag (records still to do).
@@ -124,6 +122,11 @@ class App(faust.App):
             await runner.close()
 
 
+def messages_of(records: Iterable[Any]) -> list[Message]:
+    """Aiokafka's records as ours; a value that is null is empty."""
+    return [Message(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value or b"", tuple(r.headers)) for r in records]
+
+
 def discover(catalog: Catalog) -> tuple[list[Stage], list[Sink]]:
     """The stages and sinks of every `agents/*/agent.py`."""
     stages: list[Stage] = []
@@ -155,10 +158,15 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
         web_port=settings.ops_port,
         datadir=Path(mkdtemp(prefix="tranche-faust-")),
     )
-    runners = [_stage_runner(app, stage, settings) for stage in stages]
+
+    async def source(topic: str, number: int, start: int, end: int) -> AsyncIterator[list[Message]]:
+        async for records in reader.read(settings.kafka, topic, number, start, end):
+            yield messages_of(records)
+
+    runners = [_stage_runner(app, stage, settings, source) for stage in stages]
     for sink in sinks:
         assert store is not None, "sinks need a store"
-        runners.append(_sink_runner(app, sink, store))
+        runners.append(_sink_runner(app, sink, store, source))
     app.runners = runners
     for runner in runners:
         topic = app.topic(runner.topic, key_type=bytes, value_type=bytes, acks=False)
@@ -166,15 +174,15 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
     return app
 
 
-def _stage_runner(app: App, stage: Stage, settings: Settings) -> Runner:
+def _stage_runner(app: App, stage: Stage, settings: Settings, source: Source) -> Runner:
     def hold(number: int) -> Partition:
         return Partition(stage, number, settings.kafka, settings.group)
 
-    return Runner(app, stage.name, stage.source.name, hold, stage.take_bytes)
+    return Runner(app, stage.name, stage.source, hold, source, stage.take_bytes)
 
 
-def _sink_runner(app: App, sink: Sink, store: Store) -> Runner:
-    return Runner(app, sink.name, sink.source.name, lambda number: SinkPartition(sink, number, store))
+def _sink_runner(app: App, sink: Sink, store: Store, source: Source) -> Runner:
+    return Runner(app, sink.name, sink.source, lambda number: SinkPartition(sink, number, store), source)
 
 
 def run(settings: Settings) -> None:

@@ -9,19 +9,23 @@ others compute.
   rebalance waits for it (at most TRANSACTION_MS, then the broker aborts it). A new holder opens only after that.
 - **Held over a rebalance.** A partition that stays with this worker keeps its state: nobody else can have written its table without fencing
   our producer, and then the next Step fails and the process starts anew.
+- **Nothing is skipped.** A fetch begins where the consumer group's offset says, and that is not to be trusted: all agents on a topic share
+  it, a new agent has not read what others have, people reset it. So the first Step of an assignment compares its input with the table's
+  offset, and reads by itself what lies between.
 - **Fail-stop.** Fenced, refused, too large, an unknown exception: log it and end the process at once, without acknowledging anything. Its
   supervisor starts it again; what was not committed is read again.
 """
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from traceback import format_exception
 from typing import Any, Final, NoReturn, Protocol
 
 import structlog
 
 from streams.effects import TAKE_BYTES, Message
+from streams.topics import Topic
 
 FAIL_STOP: Final = 3  # the exit code that tells a supervisor: start me again
 
@@ -38,6 +42,9 @@ class Held(Protocol):
     async def close(self) -> None: ...
 
 
+Source = Callable[[str, int, int, int], AsyncIterator[list[Message]]]  # topic, partition, first offset, and the one after the last
+
+
 def fail_stop(agent: str, partition: int, offset: int, fault: BaseException) -> NoReturn:
     """End this process at once: buffers of the log are flushed, nothing else is."""
     log.critical("fail-stop", agent=agent, partition=partition, offset=offset, fault=repr(fault), trace="".join(format_exception(fault)))
@@ -51,16 +58,18 @@ class Runner:
         self,
         app: Any,
         name: str,
-        topic: str,
+        topic: Topic,
         hold: Callable[[int], Held],
+        source: Source,
         take_bytes: int = TAKE_BYTES,
         stop: Callable[[str, int, int, BaseException], Any] = fail_stop,
     ) -> None:
-        self.app, self.name, self.topic = app, name, topic
-        self._hold, self._take_bytes, self._stop = hold, take_bytes, stop
+        self.app, self.name, self.topic, self.partitions = app, name, topic.name, topic.partitions
+        self._hold, self._source, self._take_bytes, self._stop = hold, source, take_bytes, stop
         self.held: dict[int, Held] = {}
         self._streams: dict[int, Any] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
+        self._connected: set[int] = set()  # partitions whose fetches of this assignment are known to follow the table's offset
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_partitions_assigned.connect(self._assigned, weak=False)
 
@@ -93,12 +102,24 @@ class Runner:
                 await held.open()
                 self.held[number] = held
                 log.info("partition opened", agent=self.name, partition=number, offset=held.offset)
+            if number not in self._connected:
+                await self._connect(held, number, messages[0].offset)
             await held.step(messages)
         except BaseException as fault:  # noqa: BLE001 - whatever it is: this process must not go on, and must not acknowledge
             self._stop(self.name, number, messages[0].offset, fault)
 
+    async def _connect(self, held: Held, number: int, first: int) -> None:
+        """Do what lies between the table's offset and the first message fetched: most often a transaction's marker, which is nothing."""
+        if first > held.offset + 1:
+            async for missed in self._source(self.topic, number, held.offset + 1, first):
+                for messages in _cut(missed, self._take_bytes):
+                    log.warning("read what the group's offset skips", agent=self.name, partition=number, messages=len(messages))
+                    await held.step(messages)
+        self._connected.add(number)
+
     async def _revoked(self, _app: Any, revoked: Iterable[Any], **_: Any) -> None:
         await self.settle(tp.partition for tp in revoked if tp.topic == self.topic)
+        self._connected.clear()
 
     async def settle(self, numbers: Iterable[int] | None = None) -> None:
         """Wait for the Steps under way, of all partitions or of `numbers`."""

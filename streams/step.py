@@ -5,23 +5,25 @@ One Partition holds what one agent knows of one source partition. The rules it k
 - **Opening fences.** The partition's own producer (`transactional.id` = group, agent, partition) is started before the table is read:
   the broker refuses every earlier holder from then on and aborts what it left open, so the table cannot change behind our back.
 - **The table knows the offset.** The reserved row OFFSET is written with the other rows; on opening it says which input the rows
-  include, and every input at or below it is skipped. The consumer group's commits are for lag views and a cheap restart only.
+  include, and every input at or below it is skipped. The consumer group's commits are for lag views and a cheap restart only: what they
+  are ahead of the table is read again (`streams/runner.py`).
 - **Committed reads only**, by position and not by record: a transaction's marker takes an offset but is no record.
 - **State changes after the commit**, by `State.apply`, and only then: a fault in between leaves nothing half-known.
 - **Fail-stop** is the caller's (`streams/runner.py`): an exception from here means that this process must not go on.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from streams import metrics
 from streams.effects import Effects, Headers, Message, Record, Stage, State
 from streams.partition import partition_of
+from streams.reader import read
 from streams.topics import MESSAGE_BYTES_MAX, Topic
 
 OFFSET: Final = b"\0offset"  # the reserved row: "offset poison", the last source offset included and the run of poison before it
@@ -133,27 +135,10 @@ def _by_partition(records: Iterable[Record]) -> Iterable[tuple[str, int, list[Re
     return ((topic, number, found) for (topic, number), found in grouped.items())
 
 
-async def read_table(kafka: str, table: Topic, number: int) -> Any:
-    """Yield a table partition's rows, in chunks, from its beginning to the end that it has now, reading committed.
+async def read_table(kafka: str, table: Topic, number: int) -> AsyncIterator[dict[bytes, bytes | None]]:
+    """Yield a table partition's rows, in chunks, from its beginning to the end that it has now; None where a key was deleted.
 
-    A row's value is None where the key was deleted. The caller has fenced the writers, so the end stays the end.
+    The caller has fenced the writers, so the end stays the end.
     """
-    reader = AIOKafkaConsumer(
-        bootstrap_servers=kafka,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        # not seek_to_beginning: assign() starts a reset of its own, by default to the end, and now and then the later of the two wins
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=100,
-        max_partition_fetch_bytes=4 << 20,
-    )
-    await reader.start()
-    try:
-        partition = TopicPartition(table.name, number)
-        reader.assign([partition])
-        end = (await reader.end_offsets([partition]))[partition]
-        while await reader.position(partition) < end:
-            for records in (await reader.getmany(partition, timeout_ms=200)).values():
-                yield {record.key: record.value for record in records}
-    finally:
-        await reader.stop()
+    async for records in read(kafka, table.name, number):
+        yield {record.key: record.value for record in records}

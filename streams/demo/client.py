@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.events import Investment, SellOffer, decode_investment, decode_market
-from streams import tokens, topics
+from streams import reader, tokens, topics
 
 PIECE: Final = 64 * 1024
 POLL_S: Final = 0.2
@@ -97,19 +96,8 @@ class Subscriber:
         return [event for event in found if isinstance(event, SellOffer)]
 
     async def _read(self, topic: topics.Topic) -> list[bytes]:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest"
-        )
-        values: list[bytes] = []
-        async with consumer:
-            partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            for partition in partitions:
-                while await consumer.position(partition) < ends[partition]:
-                    for records in (await consumer.getmany(timeout_ms=200)).values():
-                        values += [record.value for record in records]
-        return values
+        chunks = [chunk for number in range(topic.partitions) async for chunk in reader.read(self._kafka, topic.name, number)]
+        return [record.value for chunk in chunks for record in chunk]
 
 
 def _expect(answer: httpx.Response, status: int) -> Any:

@@ -8,7 +8,7 @@ from aiokafka.errors import ProducerFenced
 from streams.effects import Effects, Message, Record, Stage, Table
 from streams.step import OFFSET, POISON_MAX, Partition, PoisonedError, TooLargeError
 from streams.topics import Topic
-from tests.broker.tools import committed, make_topics
+from tests.broker.tools import committed, make_topics, uncommitted
 
 
 class Case:
@@ -104,7 +104,7 @@ async def test_what_a_killed_holder_left_open_is_aborted_by_the_next_opening(cas
     await holder.step([case.message(1)])
     await holder.close()
     assert await case.written() == [b"1", b"2"]
-    assert b"half" in [r.value for r in await committed(case.kafka, case.out, isolation="read_uncommitted")]
+    assert b"half" in [record.value for record in await uncommitted(case.kafka, case.out.name)]
 
 
 async def test_a_record_too_large_for_the_broker_writes_nothing_at_all(case):

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.effects import Record
+from streams.reader import read
 from streams.topics import Topic
 
 
@@ -26,17 +27,15 @@ async def produce(kafka: str, records: Iterable[Record]) -> None:
             await ack
 
 
-async def committed(kafka: str, topic: Topic, *, isolation: str = "read_committed") -> list[Any]:
-    """All records of a topic, partition by partition, in order; by position, so that markers at the end do not hold it up."""
-    async with AIOKafkaConsumer(
-        bootstrap_servers=kafka, isolation_level=isolation, enable_auto_commit=False, auto_offset_reset="earliest"
-    ) as consumer:
+async def committed(kafka: str, topic: Topic) -> list[Any]:
+    """All records of a topic, partition by partition, in order."""
+    return [record for number in range(topic.partitions) async for chunk in read(kafka, topic.name, number) for record in chunk]
+
+
+async def uncommitted(kafka: str, topic: str) -> list[Any]:
+    """What is in partition 0, aborted or not, after a moment without more."""
+    async with AIOKafkaConsumer(topic, bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest") as consumer:
         records: list[Any] = []
-        for number in range(topic.partitions):
-            partition = TopicPartition(topic.name, number)
-            consumer.assign([partition])
-            end = (await consumer.end_offsets([partition]))[partition]
-            while await consumer.position(partition) < end:
-                for found in (await consumer.getmany(partition, timeout_ms=200)).values():
-                    records += found
+        while found := await consumer.getmany(timeout_ms=1000):
+            records += [record for some in found.values() for record in some]
         return records
