@@ -7,11 +7,11 @@ from agents.matcher import rules
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from schemas import events
-from schemas.asset import DOCUMENT_BYTES_MAX
 from schemas.catalog import Catalog
-from schemas.events import BuyOffer, Investment, MarketEvent, Rejected, SellOffer
+from schemas.events import BuyOffer, Investment, SellOffer
 from streams import topics
 from streams.effects import Effects, Headers, Message, Record, Stage
+from streams.guard import dead_letter, readable
 
 TAKE_BYTES: Final = 64 * 1024  # about 150 sell offers with some thousand bids: a tenth of a second, in which nothing else runs
 HEADERS: Final[Headers] = (("event", b"investment.made"),)
@@ -29,17 +29,10 @@ def compute(book: Book, messages: Sequence[Message]) -> Effects:
     """
     draft = Draft(book)
     effects = Effects()
-    for message in messages:
-        try:
-            found = events.decode_market(message.value)
-        except (ValueError, RecursionError) as fault:
-            effects.poison += 1
-            effects.records.append(_rejected(message, None, str(fault)))
-            continue
+    for message, found in readable(messages, events.decode_market, effects):
         for event in found:
-            reason = rules.fault(event, topics.MARKETS[message.partition]) if isinstance(event, SellOffer | BuyOffer) else ""
-            if reason:
-                effects.records.append(_rejected(message, event, reason))
+            if isinstance(event, SellOffer | BuyOffer) and (reason := rules.fault(event, topics.MARKETS[message.partition])):
+                effects.records.append(_refused(message, event, reason))
             else:
                 draft.take(event)
     effects.records += map(_record, draft.investments)
@@ -51,18 +44,8 @@ def _record(investment: Investment) -> Record:
     return Record(topics.INVESTMENTS, investment.investor.encode(), events.encode(investment), headers=HEADERS)
 
 
-def _rejected(message: Message, event: MarketEvent | None, reason: str) -> Record:
-    """To the quarantine: an event with its reason ("field: what is wrong"), or a message that could not be read."""
-    field, _, why = reason.partition(": ") if event is not None else ("", "", reason)
-    originator = event.originator if isinstance(event, SellOffer) else ""
-    rejected = Rejected(
-        batch="",
-        originator=originator,
-        asset=event.asset if isinstance(event, SellOffer) else "",
-        position=0,
-        field=field,
-        reason=why,
-        source=message.source,
-        document=(message.value if event is None else events.encode(event))[:DOCUMENT_BYTES_MAX],
-    )
-    return Record(topics.REJECTED, originator.encode(), events.encode(rejected))
+def _refused(message: Message, event: SellOffer | BuyOffer, reason: str) -> Record:
+    """The quarantine of one offer; a reason is "field: what is wrong"."""
+    field, _, why = reason.partition(": ")
+    originator, asset = (event.originator, event.asset) if isinstance(event, SellOffer) else ("", "")
+    return dead_letter(message, why, events.encode(event), field=field, originator=originator, asset=asset)

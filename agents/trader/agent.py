@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from agents.trader import gap
 from schemas import events
-from schemas.asset import DOCUMENT_BYTES_MAX
 from schemas.catalog import Catalog
-from schemas.events import Portfolio, Rejected
+from schemas.events import Portfolio
 from streams import topics
 from streams.effects import Effects, Message, Record, Stage, Table
+from streams.guard import dead_letter, readable
 
 
 def stages(catalog: Catalog) -> tuple[Stage, ...]:
@@ -17,16 +17,10 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
     def compute(table: Table, messages: Sequence[Message]) -> Effects:
         """Plan each portfolio. One that cannot be read, or not be traded, is put in quarantine; the others go on."""
         effects = Effects()
-        for message in messages:
-            try:
-                portfolio = events.decode_portfolio(message.value)
-            except (ValueError, RecursionError) as fault:
-                effects.poison += 1
-                effects.records.append(_rejected(message, str(fault)))
-                continue
+        for message, portfolio in readable(messages, events.decode_portfolio, effects):
             reason = _fault(message, portfolio, catalog.markets)
             if reason:
-                effects.records.append(_rejected(message, reason))
+                effects.records.append(dead_letter(message, reason))
                 continue
             key = f"{portfolio.investor}/{portfolio.portfolio}".encode()
             plan = gap.plan(portfolio, effects.rows.get(key) or table.get(key))
@@ -45,8 +39,3 @@ def _fault(message: Message, portfolio: Portfolio, markets: tuple[str, ...]) -> 
     if message.key != portfolio.investor.encode():  # its row may be in another partition's table
         return f"investor: {portfolio.investor!r}; the message's key is {message.key!r}"
     return gap.fault(portfolio, markets)
-
-
-def _rejected(message: Message, reason: str) -> Record:
-    rejected = Rejected("", "", "", 0, "", reason, message.source, message.value[:DOCUMENT_BYTES_MAX])
-    return Record(topics.REJECTED, message.key or b"", events.encode(rejected))
