@@ -203,4 +203,4 @@ def run(settings: Settings) -> None:
 
 def start(app: App) -> None:
     """Run an app as this process's worker."""
-    faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False).execute_from_commandline()
+    faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False, override_logging=False).execute_from_commandline()

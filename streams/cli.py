@@ -137,6 +137,7 @@ def demo(home: str | None) -> None:
     given = _settings(home=home)
     settings = _running(given)
     _stop_on_sigterm()
+    _call("streams.logs:warnings_only")
     _call("streams.demo.run:main", settings, running=settings is not given)
 
 

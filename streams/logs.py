@@ -41,6 +41,13 @@ def configure(process: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
+def warnings_only() -> None:
+    """For a command that talks to a person: warnings and worse, as plain lines on stderr."""
+    wrapper = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=wrapper, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logging.basicConfig(level=logging.ERROR)
+
+
 def mask_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Replace what has a secret's name, and the secrets within texts, at any depth."""
     return {name: _masked(name, value) for name, value in event.items()}

@@ -6,15 +6,14 @@ could not be run, 2 that there is none of that name.
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-import structlog
 from rich.console import Console
 
+from streams import logs
 from streams.embedded.errors import UserError
 from tests.bench import agents, diff, report, runner, upload
 from tests.bench.process import RunError
@@ -46,8 +45,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.runs < 1:
         parser.error("--runs must be at least 1")
-    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
-    structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.warnings_only()
     return max([_run(name, given.runs) for name in (BENCHES if given.name == "all" else [given.name])])
 
 
