@@ -36,7 +36,7 @@ class Identity(NamedTuple):
 
 def lie(position: int, size: int) -> FrameError:
     """No BSON document has the length that the frame at `position` claims."""
-    return FrameError(position, f"length prefix {size} is not between {FRAME_BYTES_MIN} and {FRAME_BYTES_MAX}; is this BSON?")
+    return FrameError(position, f"length prefix {size} is not between {FRAME_BYTES_MIN} and {FRAME_BYTES_MAX}, so this is no BSON document")
 
 
 def cut_off(position: int, size: int, left: int) -> FrameError:

@@ -12,8 +12,8 @@ from streams.frames import split
 from streams.gateway.limits import Limits
 
 BAD = {
-    "not BSON": (b"loan,amount\n", "is this BSON?"),
-    "JSON": (b'{"asset_id": "a"}', "is this BSON?"),
+    "not BSON": (b"loan,amount\n", "this is no BSON document"),
+    "JSON": (b'{"asset_id": "a"}', "this is no BSON document"),
     "a lying prefix": (struct.pack("<i", 17 * 1024 * 1024) + b"x" * 100, "length prefix 17825792 is not between"),
     "a prefix below the least": (struct.pack("<i", 4) + b"\0" * 100, "length prefix 4 is not between"),
     "no final zero": (struct.pack("<i", 20) + b"x" * 100, "does not end with a zero byte"),
