@@ -1,0 +1,90 @@
+"""The whole system as its users have it: every way in, what comes out, and what operators see of it."""
+
+import asyncio
+
+import asyncpg
+import httpx
+import pytest
+
+from streams import topics
+from streams.demo.client import Client, Subscriber
+from streams.effects import Record
+from streams.partition import partition_of
+from streams.settings import load
+from streams.supervisor import System
+from tests.broker.tools import produce
+from tests.loans import encoded
+
+PORTFOLIO = {
+    "portfolio": "all",
+    "currency": "USD",
+    "size": "100000.00",
+    "bid_max": "1000.00",
+    "buckets": [{"name": "any", "share_percent": 100}],
+}
+HEADERS = (("originator", b"bluebird"),)
+
+
+def home(asset):
+    return partition_of(f"bluebird/{asset}".encode(), topics.INGEST.partitions)
+
+
+@pytest.mark.broker
+async def test_a_loan_book_goes_in_by_every_way_and_investments_come_out(tmp_path):
+    settings = load({"TRANCHE_HOME": str(tmp_path / "home"), "TRANCHE_OPS_PORT": "0", "TRANCHE_GATEWAY_PORT": "0"})
+    async with System(settings) as system:
+        client = Client(system.gateway_url, system.ops_urls, system.settings.secret)
+        await client.place("anna", PORTFOLIO)
+        book = tmp_path / "book.bson"
+        book.write_bytes(encoded("A1") + encoded("A2") + encoded("A3", days_past_due=-1))
+        batch = await client.deliver("bluebird", book, lambda _: None)
+        await produce(system.kafka, by_the_originator_itself())
+        await client.processed("bluebird", batch)
+        await client.rest()
+        assert await versions(system.postgres) == {f"A{n}": [1] for n in (1, 2, 4, 5, 6, 7, 8)}
+        status = await client.batch("bluebird", batch)
+        assert (status["state"], status["counts"]["created"], status["reasons"][0]["field"]) == ("done with rejections", 2, "days_past_due")
+
+        await produce(system.kafka, [Record(topics.INGEST, None, encoded("A1") + encoded("A2", term_months=48), home("A1"), HEADERS)])
+        await client.deliver("bluebird", book_of(tmp_path, encoded("A4"), encoded("A8")), lambda _: None)
+        await client.rest()
+        assert await versions(system.postgres) == {"A1": [1], "A2": [1, 2], **{f"A{n}": [1] for n in (4, 5, 6, 7, 8)}}
+
+        made = await Subscriber(system.kafka).investments()
+        assert {investment.asset for investment in made} == {"A1", "A2", "A4", "A5", "A6", "A7", "A8"}
+        assert {investment.amount_cents for investment in made} == {100_000}
+        await client.close()
+        await the_operator_sees(system.ops_url)
+
+
+def by_the_originator_itself():
+    """One document a message, many in one, and one in a partition where it does not belong."""
+    away = (home("A8") + 1) % topics.INGEST.partitions
+    return [
+        Record(topics.INGEST, b"bluebird/A4", encoded("A4"), None, HEADERS),
+        Record(topics.INGEST, b"bluebird/A5", encoded("A5"), None, HEADERS),
+        Record(topics.INGEST, None, encoded("A6") + encoded("A7"), home("A6"), HEADERS),
+        Record(topics.INGEST, None, encoded("A8"), away, HEADERS),
+    ]
+
+
+def book_of(folder, *documents):
+    book = folder / "again.bson"
+    book.write_bytes(b"".join(documents))
+    return book
+
+
+async def versions(dsn):
+    connection = await asyncpg.connect(dsn)
+    rows = await connection.fetch("SELECT asset, array_agg(version ORDER BY version) AS versions FROM asset_versions GROUP BY asset")
+    await connection.close()
+    return {row["asset"]: row["versions"] for row in rows}
+
+
+async def the_operator_sees(url):
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as ops:
+        pages = ["/", "/lag", "/assets/bluebird/A2", "/rejections", "/metrics", "/ready"]
+        answers = dict(zip(pages, await asyncio.gather(*(ops.get(page) for page in pages)), strict=True))
+        assert {page: answer.status_code for page, answer in answers.items()} == dict.fromkeys(pages, 200)
+        assert "terms_changed" in (await ops.get("/assets/bluebird/A2?format=json")).text
+        assert (await ops.get("/rejections?format=json")).json()[0]["asset"] == "A3"
