@@ -12,6 +12,7 @@ from streams import reader, tokens, topics
 
 PIECE: Final = 64 * 1024
 POLL_S: Final = 0.2
+QUIET: Final = 4  # polls without lag that make a rest
 LIMIT_S: Final = 300.0  # of waiting for the market to come to rest
 DONE: Final = frozenset({"done", "done with rejections", "failed"})
 
@@ -72,10 +73,10 @@ class Client:
         return total
 
     async def rest(self) -> None:
-        """Wait until no agent has anything to do, twice in a row: what one does is another's input."""
+        """Wait until no agent has anything to do, several times in a row: what one does is another's input, a moment later."""
         quiet = 0
         async with asyncio.timeout(LIMIT_S):
-            while quiet < 2:
+            while quiet < QUIET:
                 quiet = quiet + 1 if await self.lag() == 0 else 0
                 await asyncio.sleep(POLL_S)
 

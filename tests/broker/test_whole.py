@@ -40,19 +40,13 @@ async def test_a_loan_book_goes_in_by_every_way_and_investments_come_out(tmp_pat
         batch = await client.deliver("bluebird", book, lambda _: None)
         await produce(system.kafka, by_the_originator_itself())
         await client.processed("bluebird", batch)
-        await client.rest()
-        assert await versions(system.postgres) == {f"A{n}": [1] for n in (1, 2, 4, 5, 6, 7, 8)}
-        status = await client.batch("bluebird", batch)
-        assert (status["state"], status["counts"]["created"], status["reasons"][0]["field"]) == ("done with rejections", 2, "days_past_due")
+        await eventually(lambda: versions(system.postgres), {f"A{n}": [1] for n in (1, 2, 4, 5, 6, 7, 8)})
+        await eventually(lambda: outcome(client, batch), ("done with rejections", 2, ["days_past_due"]))
 
         await produce(system.kafka, [Record(topics.INGEST, None, encoded("A1") + encoded("A2", term_months=48), home("A1"), HEADERS)])
         await client.deliver("bluebird", book_of(tmp_path, encoded("A4"), encoded("A8")), lambda _: None)
-        await client.rest()
-        assert await versions(system.postgres) == {"A1": [1], "A2": [1, 2], **{f"A{n}": [1] for n in (4, 5, 6, 7, 8)}}
-
-        made = await Subscriber(system.kafka).investments()
-        assert {investment.asset for investment in made} == {"A1", "A2", "A4", "A5", "A6", "A7", "A8"}
-        assert {investment.amount_cents for investment in made} == {100_000}
+        await eventually(lambda: versions(system.postgres), {"A1": [1], "A2": [1, 2], **{f"A{n}": [1] for n in (4, 5, 6, 7, 8)}})
+        await eventually(lambda: invested(system.kafka), dict.fromkeys(("A1", "A2", "A4", "A5", "A6", "A7", "A8"), 100_000))
         await client.close()
         await the_operator_sees(system.ops_url)
 
@@ -72,6 +66,23 @@ def book_of(folder, *documents):
     book = folder / "again.bson"
     book.write_bytes(b"".join(documents))
     return book
+
+
+async def eventually(look, expected, limit_s=60.0):
+    """Look until it is as expected, or for so long."""
+    end = asyncio.get_running_loop().time() + limit_s
+    while (found := await look()) != expected and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - it is looked at from outside
+        await asyncio.sleep(0.2)
+    assert found == expected
+
+
+async def outcome(client, batch):
+    status = await client.batch("bluebird", batch)
+    return status["state"], status["counts"]["created"], [reason["field"] for reason in status["reasons"]]
+
+
+async def invested(kafka):
+    return {investment.asset: investment.amount_cents for investment in await Subscriber(kafka).investments()}
 
 
 async def versions(dsn):
