@@ -52,7 +52,7 @@ def fail_stop(agent: str, partition: int, offset: int, fault: BaseException) -> 
 
 
 class Runner:
-    """One agent's partitions in this process. `hold` makes a Held for a partition; `stop` is fail_stop but for the tests of it."""
+    """One agent's partitions in this process. `hold` makes a Held for a partition; `source` reads a stretch of it anew."""
 
     def __init__(
         self,
@@ -62,10 +62,9 @@ class Runner:
         hold: Callable[[int], Held],
         source: Source,
         take_bytes: int = TAKE_BYTES,
-        stop: Callable[[str, int, int, BaseException], Any] = fail_stop,
     ) -> None:
         self.app, self.name, self.topic, self.partitions = app, name, topic.name, topic.partitions
-        self._hold, self._source, self._take_bytes, self._stop = hold, source, take_bytes, stop
+        self._hold, self._source, self._take_bytes = hold, source, take_bytes
         self.held: dict[int, Held] = {}
         self._streams: dict[int, Any] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
@@ -106,7 +105,7 @@ class Runner:
                 await self._connect(held, number, messages[0].offset)
             await held.step(messages)
         except BaseException as fault:  # noqa: BLE001 - whatever it is: this process must not go on, and must not acknowledge
-            self._stop(self.name, number, messages[0].offset, fault)
+            fail_stop(self.name, number, messages[0].offset, fault)
 
     async def _connect(self, held: Held, number: int, first: int) -> None:
         """Do what lies between the table's offset and the first message fetched: most often a transaction's marker, which is nothing."""

@@ -107,10 +107,11 @@ class Partition:
         """Kafka record batches: a hundred times cheaper than a `send` for each record. The loop below runs once for each record and row."""
         batch = self._producer.create_batch()
         for _, key, value, _, headers in records:
-            if batch.append(timestamp=None, key=key, value=value, headers=list(headers) if headers else _NO_HEADERS) is None:
+            given = list(headers) if headers else _NO_HEADERS
+            if batch.append(timestamp=None, key=key, value=value, headers=given) is None:
                 yield _closed(batch)
                 batch = self._producer.create_batch()
-                batch.append(timestamp=None, key=key, value=value, headers=list(headers))
+                batch.append(timestamp=None, key=key, value=value, headers=given)
         yield _closed(batch)
 
     async def close(self) -> None:

@@ -1,6 +1,6 @@
 """The intake agent: messages of `assets.ingest` in; changed assets, repayments, quarantine and the counts of batches out."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
@@ -32,7 +32,7 @@ def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[M
     effects = Effects()
     deliveries: dict[int, Delivery] = {}
     documents: list[Document] = []
-    counts: dict[tuple[str, str], Counter[str]] = {}
+    counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)  # (batch, originator) -> outcomes
     for i, message in enumerate(messages):
         try:
             delivery = unpack(message.value, message.headers, message.timestamp_ms, catalog.originators)
@@ -46,12 +46,12 @@ def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[M
             where = delivery.fault.position
             batch, originator, reason = delivery.batch, delivery.originator, delivery.fault.reason
             effects.records.append(dead_letter(message, reason, message.value[where:], batch=batch, originator=originator, position=where))
-            counts.setdefault((delivery.batch, delivery.originator), Counter())[REJECTED] += 1
+            counts[batch, originator][REJECTED] += 1
     partition = messages[0].partition
     found = difference(documents, table, partition, topics.INGEST.partitions, catalog.products)
     for (source, outcome), count in found.outcomes.items():
         delivery = deliveries[source]
-        counts.setdefault((delivery.batch, delivery.originator), Counter())[outcome] += count
+        counts[delivery.batch, delivery.originator][outcome] += count
     effects.rows = found.rows
     effects.records += _versions(found, deliveries, partition)
     effects.records += _quarantine(found, deliveries, messages)
@@ -89,8 +89,7 @@ def _quarantine(found: Difference, deliveries: Mapping[int, Delivery], messages:
     for document, asset, field, reason in found.refusals:
         delivery = deliveries[document.source]
         place = {"batch": delivery.batch, "originator": delivery.originator, "asset": asset, "field": field}
-        letter = dead_letter(messages[document.source], reason, document.data, position=document.position, **place)
-        records.append(letter)
+        records.append(dead_letter(messages[document.source], reason, document.data, position=document.position, **place))
     for key, home, document in found.elsewhere:
         headers = (
             ("originator", document.originator),
