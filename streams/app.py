@@ -4,8 +4,6 @@ import asyncio
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Final
 
 import faust
@@ -78,6 +76,9 @@ class App(faust.App):
 
     def _new_transport(self) -> _Transport:
         return _Transport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Faust's folders are for its tables, and there are none: each start would leave an empty one behind."""
 
     def done(self) -> Mapping[Any, int]:
         """The next offset to read of each source partition: the lowest that an agent on it needs, once all of them hold it."""
@@ -156,7 +157,6 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
         topic_allow_declare=False,
         web_bind=settings.ops_host,
         web_port=settings.ops_port,
-        datadir=Path(mkdtemp(prefix="tranche-faust-")),
     )
 
     async def source(topic: str, number: int, start: int, end: int) -> AsyncIterator[list[Message]]:
