@@ -4,16 +4,9 @@ import pyarrow as pa
 
 from schemas.columns import CHANGED, encode
 from streams.effects import Message
-from streams.settings import load
+from tests.rows import CHANGED_ROW
 
-CATALOG = load({}).load_catalog()
-
-ROW = {
-    "originator_id": "bluebird", "asset_id": "L1", "product": "consumer-loan-usd", "status": "current", "currency": "USD", "country": "US",
-    "sale": "partial", "issued": 17_600, "term_months": 36, "rate": 140_700, "principal": 2_800_000, "outstanding": 2_800_000,
-    "paid_principal": 0, "paid_interest": 0, "paid_fees": 0, "days_past_due": 0, "version": 1, "change": "created", "digest": bytes(16),
-    "batch": "b1", "position": 0, "delta_principal": 0, "delta_interest": 0, "delta_fees": 0,
-}  # fmt: skip
+ROW = CHANGED_ROW
 
 
 def changed(*rows: dict) -> pa.RecordBatch:

@@ -1,11 +1,12 @@
 import msgspec
 import pytest
-from assessor_rows import CATALOG, changed
+from assessor_rows import changed
 
 from agents.assessor.assessment import Assessor
 from agents.assessor.cashflow import BoundsError
 from schemas.catalog import UnknownProductError
 from schemas.columns import ASSESSED
+from tests.rows import CATALOG
 
 USD = CATALOG.products["consumer-loan-usd"]
 EUR = CATALOG.products["consumer-loan-eur"]

@@ -1,6 +1,6 @@
 import pyarrow as pa
 import pytest
-from assessor_rows import CATALOG, ROW, changed, message
+from assessor_rows import ROW, changed, message
 
 from agents.assessor.agent import stages
 from schemas import events
@@ -8,6 +8,7 @@ from schemas.asset import LOAN, Kind
 from schemas.columns import ASSESSED, decode
 from streams import topics
 from streams.effects import Table
+from tests.rows import CATALOG
 
 (STAGE,) = stages(CATALOG)
 

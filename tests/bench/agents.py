@@ -1,6 +1,6 @@
 """`intake`, `redelivery`, `single`, `pipeline`: Tranche's own agents in one worker, each run on a broker with nothing in it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -19,13 +19,7 @@ LIMIT_S: Final = 300.0
 def intake(work: Path, say: Say) -> Iterator[Bench]:
     """Never-seen assets through the whole intake agent."""
     made = _books(ASSETS, say)
-
-    def run(name: str, say: Say) -> Measured:
-        with _loaded(work / name, _chunks(made, "one"), say) as kafka:
-            say("measuring")
-            with system.run_worker("intake", ASSETS, kafka=kafka, group=name, log=work / name / "worker.log") as worker:
-                return _checked(name, worker.figures(LIMIT_S), ASSETS)
-
+    run = _through_intake(work, ASSETS, lambda: _chunks(made, "one"))
     yield _bench("intake", f"{ASSETS:,} never-seen assets through intake, up to 500 documents a message", run, 50_000)
 
 
@@ -51,13 +45,7 @@ def redelivery(work: Path, say: Say) -> Iterator[Bench]:
 def single(work: Path, say: Say) -> Iterator[Bench]:
     """An originator that produces each document as one message."""
     made = _books(SINGLE_ASSETS, say)
-
-    def run(name: str, say: Say) -> Measured:
-        with _loaded(work / name, books.interleave([book.singles() for book in made]), say) as kafka:
-            say("measuring")
-            with system.run_worker("intake", SINGLE_ASSETS, kafka=kafka, group=name, log=work / name / "worker.log") as worker:
-                return _checked(name, worker.figures(LIMIT_S), SINGLE_ASSETS)
-
+    run = _through_intake(work, SINGLE_ASSETS, lambda: books.interleave([book.singles() for book in made]))
     yield _bench("single", f"{SINGLE_ASSETS:,} never-seen assets through intake, one document a message", run, 8_000)
 
 
@@ -79,6 +67,18 @@ def pipeline(work: Path, say: Say) -> Iterator[Bench]:
 def _books(assets: int, say: Say) -> list[books.Book]:
     say(f"making {assets:,} assets")
     return books.make(assets)
+
+
+def _through_intake(work: Path, assets: int, items: Callable[[], Iterable[books.Item]]) -> Run:
+    """A run of never-seen assets through intake alone; `items` makes their messages anew for each."""
+
+    def run(name: str, say: Say) -> Measured:
+        with _loaded(work / name, items(), say) as kafka:
+            say("measuring")
+            with system.run_worker("intake", assets, kafka=kafka, group=name, log=work / name / "worker.log") as worker:
+                return _checked(name, worker.figures(LIMIT_S), assets)
+
+    return run
 
 
 def _chunks(made: list[books.Book], batch: str) -> Iterator[books.Item]:

@@ -7,12 +7,13 @@ from typing import Any, Self
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec import Raw, json
 
 from schemas import columns
 from schemas.asset import Change
 from schemas.events import decode_batch, decode_investment
 from streams import topics
-from streams.app import discover
+from streams.app import discover, messages_of
 from streams.effects import Effects, Message, Stage
 from streams.settings import load
 from streams.step import OFFSET, read_table
@@ -54,9 +55,7 @@ class Logs:
         ends = await self._consumer.end_offsets(self._partitions)
         while any([await self._consumer.position(p) < ends[p] for p in self._partitions]):
             for partition, found in (await self._consumer.getmany(timeout_ms=100)).items():
-                self.records[partition.topic, partition.partition] += [
-                    Message(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) for r in found
-                ]
+                self.records[partition.topic, partition.partition] += messages_of(found)
 
     def of(self, topic: Topic) -> list[Message]:
         return [message for n in range(topic.partitions) for message in self.records[topic.name, n]]
@@ -165,8 +164,6 @@ def _replayed(stage: Stage, logs: Logs, topic: Topic) -> list[tuple[int | None, 
 
 def _events(log: list[tuple[int | None, bytes]]) -> list[tuple[int | None, bytes]]:
     """Single events of `offers`, however they were put together in messages."""
-    from msgspec import Raw, json  # noqa: PLC0415
-
     return [(partition, bytes(event)) for partition, value in log for event in json.decode(value, type=list[Raw])]
 
 

@@ -4,15 +4,10 @@ import pyarrow as pa
 
 from schemas.columns import ASSESSED, encode
 from streams.effects import Message
-from streams.settings import load
-
-CATALOG = load({}).load_catalog()
+from tests.rows import CHANGED_ROW
 
 ROW = {
-    "originator_id": "bluebird", "asset_id": "L1", "product": "consumer-loan-usd", "status": "current", "currency": "USD", "country": "US",
-    "sale": "partial", "issued": 17_600, "term_months": 36, "rate": 140_700, "principal": 2_800_000, "outstanding": 2_700_000,
-    "paid_principal": 0, "paid_interest": 0, "paid_fees": 0, "days_past_due": 0, "version": 1, "change": "created", "digest": bytes(16),
-    "batch": "b1", "position": 0, "delta_principal": 0, "delta_interest": 0, "delta_fees": 0,
+    **CHANGED_ROW, "outstanding": 2_700_000,
     "remaining_months": 34, "instalment_cents": 95_793, "last_instalment_cents": 95_778, "interest_cents": 648_533, "score": 107,
     "risk_group": "E", "price_bp": 9_950,
 }  # fmt: skip

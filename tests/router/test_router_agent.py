@@ -3,13 +3,14 @@ from itertools import chain
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from router_rows import CATALOG, assessed, message
+from router_rows import assessed, message
 
 from agents.router import agent
 from agents.router.agent import stages
 from schemas.events import decode_market
 from streams import topics
 from streams.effects import Table
+from tests.rows import CATALOG
 
 (STAGE,) = stages(CATALOG)
 EUROS = {"currency": "EUR", "product": "consumer-loan-eur"}

@@ -2,13 +2,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from router_rows import CATALOG, assessed
+from router_rows import assessed
 
 from agents.router.offers import Standing, unpack
 from agents.router.routing import Router, UnknownMarketError
 from schemas.catalog import UnknownProductError
 from schemas.events import SellOffer, SellOfferWithdrawn
 from streams.effects import Table
+from tests.rows import CATALOG
 
 ROUTER = Router(CATALOG)
 EUR, USD, GBP = range(3)
