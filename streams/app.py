@@ -12,7 +12,8 @@ from faust.transport.drivers import aiokafka as driver
 
 import agents
 from schemas.catalog import Catalog
-from streams import admin, reader
+from streams import admin
+from streams.broker import Broker, KafkaBroker
 from streams.effects import Message, Sink, Stage
 from streams.runner import Runner, Source
 from streams.settings import Settings
@@ -159,11 +160,13 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
         web_port=settings.ops_port,
     )
 
+    broker = KafkaBroker(settings.kafka)
+
     async def source(topic: str, number: int, start: int, end: int) -> AsyncIterator[list[Message]]:
-        async for records in reader.read(settings.kafka, topic, number, start, end):
+        async for records in broker.read(topic, number, start, end):
             yield messages_of(records)
 
-    runners = [_stage_runner(app, stage, settings, source) for stage in stages]
+    runners = [_stage_runner(app, stage, broker, settings.group, source) for stage in stages]
     for sink in sinks:
         assert store is not None, "sinks need a store"
         runners.append(_sink_runner(app, sink, store, source))
@@ -174,9 +177,9 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
     return app
 
 
-def _stage_runner(app: App, stage: Stage, settings: Settings, source: Source) -> Runner:
+def _stage_runner(app: App, stage: Stage, broker: Broker, group: str, source: Source) -> Runner:
     def hold(number: int) -> Partition:
-        return Partition(stage, number, settings.kafka, settings.group)
+        return Partition(stage, number, broker, group)
 
     return Runner(app, stage.name, stage.source, hold, source, stage.take_bytes)
 

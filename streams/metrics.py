@@ -11,14 +11,14 @@ from prometheus_client import Counter, Gauge, Histogram
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 # The worker. An agent is a stage or a sink, by its name.
-STEPS: Final = Counter("tranche_steps", "Steps committed", ["agent"])
-MESSAGES: Final = Counter("tranche_messages", "Source messages in committed Steps", ["agent"])
-ROWS: Final = Counter("tranche_rows", "Table rows written by committed Steps", ["agent"])
-POISON: Final = Counter("tranche_poison", "Source messages that could not be read and went to quarantine whole", ["agent"])
+STEPS: Final = Counter("tranche_steps", "Steps committed, each one transaction", ["agent", "partition"])
+MESSAGES: Final = Counter("tranche_messages", "Source messages in committed Steps", ["agent", "partition"])
+ROWS: Final = Counter("tranche_rows", "Table rows written by committed Steps", ["agent", "partition"])
+POISON: Final = Counter("tranche_poison", "Source messages that could not be read and went to quarantine whole", ["agent", "partition"])
 STEP_SECONDS: Final = Histogram(
-    "tranche_step_seconds", "Time of a committed Step, from its messages to its commit", ["agent"], buckets=SECONDS
+    "tranche_step_seconds", "Time of a committed Step, from its messages to its commit", ["agent", "partition"], buckets=SECONDS
 )
-OPENED: Final = Counter("tranche_partitions_opened", "Source partitions opened, each fencing its earlier holder", ["agent"])
+OPENED: Final = Counter("tranche_partitions_opened", "Source partitions opened, each fencing its earlier holder", ["agent", "partition"])
 LAG: Final = Gauge("tranche_lag", "Source records that the agent's table or database does not include yet", ["agent", "topic", "partition"])
 
 # The gateway.
@@ -28,13 +28,13 @@ UPLOAD_DOCUMENTS: Final = Counter("tranche_upload_documents", "Asset documents o
 UPLOAD_REJECTED: Final = Counter("tranche_upload_rejected", "Asset documents of uploads that the gateway itself rejected", ["originator"])
 
 
-def step(agent: str, *, messages: int, rows: int, poison: int, seconds: float) -> None:
+def step(agent: str, partition: int, *, messages: int, rows: int, poison: int, seconds: float) -> None:
     """Count one committed Step."""
-    STEPS.labels(agent).inc()
-    MESSAGES.labels(agent).inc(messages)
-    ROWS.labels(agent).inc(rows)
-    POISON.labels(agent).inc(poison)
-    STEP_SECONDS.labels(agent).observe(seconds)
+    STEPS.labels(agent, partition).inc()
+    MESSAGES.labels(agent, partition).inc(messages)
+    ROWS.labels(agent, partition).inc(rows)
+    POISON.labels(agent, partition).inc(poison)
+    STEP_SECONDS.labels(agent, partition).observe(seconds)
 
 
 def lag(progress: Iterable[Mapping[str, Any]]) -> None:

@@ -42,6 +42,7 @@ class Held(Protocol):
     async def close(self) -> None: ...
 
 
+FailStop = Callable[[str, int, int, BaseException], NoReturn]  # agent, partition, first offset of the Step, why
 Source = Callable[[str, int, int, int], AsyncIterator[list[Message]]]  # topic, partition, first offset, and the one after the last
 
 
@@ -62,9 +63,10 @@ class Runner:
         hold: Callable[[int], Held],
         source: Source,
         take_bytes: int = TAKE_BYTES,
+        fail_stop: FailStop = fail_stop,
     ) -> None:
         self.app, self.name, self.topic, self.partitions = app, name, topic.name, topic.partitions
-        self._hold, self._source, self._take_bytes = hold, source, take_bytes
+        self._hold, self._source, self._take_bytes, self._fail_stop = hold, source, take_bytes, fail_stop
         self.held: dict[int, Held] = {}
         self._streams: dict[int, Any] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
@@ -105,7 +107,7 @@ class Runner:
                 await self._connect(held, number, messages[0].offset)
             await held.step(messages)
         except BaseException as fault:  # noqa: BLE001 - whatever it is: this process must not go on, and must not acknowledge
-            fail_stop(self.name, number, messages[0].offset, fault)
+            self._fail_stop(self.name, number, messages[0].offset, fault)
 
     async def _connect(self, held: Held, number: int, first: int) -> None:
         """Do what lies between the table's offset and the first message fetched: most often a transaction's marker, which is nothing."""

@@ -24,7 +24,7 @@ class SinkPartition:
     async def open(self) -> None:
         """Read the stored offset."""
         self.offset = await self.store.next_offset(self.sink.name, self.sink.source.name, self.number) - 1
-        metrics.OPENED.labels(self.sink.name).inc()
+        metrics.OPENED.labels(self.sink.name, self.number).inc()
 
     async def step(self, messages: Sequence[Message]) -> None:
         """Write the rows of `messages`, in offset order and none skipped since the last Step; all of them and the offset, or nothing."""
@@ -36,7 +36,7 @@ class SinkPartition:
         last = fresh[-1].offset
         await self.store.write(self.sink.name, self.sink.source.name, self.number, self.offset + 1, last + 1, statements)
         self.offset = last
-        metrics.step(self.sink.name, messages=len(fresh), rows=0, poison=0, seconds=perf_counter() - started)
+        metrics.step(self.sink.name, self.number, messages=len(fresh), rows=0, poison=0, seconds=perf_counter() - started)
 
     async def close(self) -> None:
         """Nothing is held but the number."""

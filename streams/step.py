@@ -18,17 +18,13 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
-
 from streams import metrics
+from streams.broker import Broker, Producer
 from streams.effects import Effects, Headers, Message, Record, Stage, State
 from streams.partition import partition_of
-from streams.reader import read
 from streams.topics import MESSAGE_BYTES_MAX, Topic
 
 OFFSET: Final = b"\0offset"  # the reserved row: "offset poison", the last source offset included and the run of poison before it
-BATCH_BYTES: Final = 900 * 1024  # of one record batch, unless a single record is larger
-TRANSACTION_MS: Final = 10_000  # a Step that takes longer is aborted by the broker and fenced
 _NO_HEADERS: Final[list[tuple[str, bytes]]] = []  # aiokafka wants a list; nobody writes to this one
 POISON_MAX: Final = 100  # unreadable messages in a row; more is a fault of ours (a bad deploy), not of the data
 
@@ -47,12 +43,12 @@ class Partition:
 
     stage: Stage
     number: int
-    kafka: str  # bootstrap server
+    broker: Broker
     group: str
     state: State = field(init=False)
     offset: int = -1
     poison: int = 0
-    _producer: Any = None
+    _producer: Producer = field(init=False)
 
     @property
     def transactional_id(self) -> str:
@@ -61,22 +57,14 @@ class Partition:
     async def open(self) -> None:
         """Fence every earlier holder, then read the table. Raises what Kafka raises; the partition is then not to be used."""
         self.state = self.stage.state()
-        # no compression: with lz4 the diff of 400,000 assets went at 79,000/s instead of 129,000/s
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self.kafka,
-            client_id=self.transactional_id,
-            transactional_id=self.transactional_id,
-            transaction_timeout_ms=TRANSACTION_MS,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=8 * BATCH_BYTES,
-        )
+        self._producer = self.broker.producer(self.transactional_id)
         await self._producer.start()
-        async for rows in read_table(self.kafka, self.stage.table, self.number):
+        async for rows in read_table(self.broker, self.stage.table, self.number):
             last = rows.pop(OFFSET, None)
             if last is not None:
                 self.offset, self.poison = map(int, last.split())
             self.state.apply(rows)
-        metrics.OPENED.labels(self.stage.name).inc()
+        metrics.OPENED.labels(self.stage.name, self.number).inc()
 
     async def step(self, messages: Sequence[Message]) -> None:
         """Do the agent's work for `messages`, in offset order and none skipped since the last Step; all of its effects or none."""
@@ -91,7 +79,8 @@ class Partition:
         await self._commit(effects, b"%d %d" % (fresh[-1].offset, poison))
         self.state.apply(effects.rows)
         self.offset, self.poison = fresh[-1].offset, poison
-        metrics.step(self.stage.name, messages=len(fresh), rows=len(effects.rows), poison=effects.poison, seconds=perf_counter() - started)
+        seconds = perf_counter() - started
+        metrics.step(self.stage.name, self.number, messages=len(fresh), rows=len(effects.rows), poison=effects.poison, seconds=seconds)
 
     async def _commit(self, effects: Effects, offset: bytes) -> None:
         table = ((None, key, value, None, ()) for key, value in (*effects.rows.items(), (OFFSET, offset)))
@@ -136,10 +125,10 @@ def _by_partition(records: Iterable[Record]) -> Iterable[tuple[str, int, list[Re
     return ((topic, number, found) for (topic, number), found in grouped.items())
 
 
-async def read_table(kafka: str, table: Topic, number: int) -> AsyncIterator[dict[bytes, bytes | None]]:
+async def read_table(broker: Broker, table: Topic, number: int) -> AsyncIterator[dict[bytes, bytes | None]]:
     """Yield a table partition's rows, in chunks, from its beginning to the end that it has now; None where a key was deleted.
 
     The caller has fenced the writers, so the end stays the end.
     """
-    async for records in read(kafka, table.name, number):
+    async for records in broker.read(table.name, number):
         yield {record.key: record.value for record in records}

@@ -8,7 +8,8 @@ from typing import Any, Final
 import httpx
 
 from schemas.events import Investment, SellOffer, decode_investment, decode_market
-from streams import reader, tokens, topics
+from streams import tokens, topics
+from streams.broker import KafkaBroker
 
 PIECE: Final = 64 * 1024
 POLL_S: Final = 0.2
@@ -97,7 +98,7 @@ class Subscriber:
         return [event for event in found if isinstance(event, SellOffer)]
 
     async def _read(self, topic: topics.Topic) -> list[bytes]:
-        chunks = [chunk for number in range(topic.partitions) async for chunk in reader.read(self._kafka, topic.name, number)]
+        chunks = [chunk for number in range(topic.partitions) async for chunk in KafkaBroker(self._kafka).read(topic.name, number)]
         return [record.value for chunk in chunks for record in chunk]
 
 

@@ -14,6 +14,7 @@ from schemas.asset import Change
 from schemas.events import decode_batch, decode_investment
 from streams import topics
 from streams.app import discover, messages_of
+from streams.broker import KafkaBroker
 from streams.effects import Effects, Message, Stage
 from streams.settings import load
 from streams.step import OFFSET, read_table
@@ -81,7 +82,7 @@ async def settled(logs: Logs, postgres: asyncpg.Connection) -> bool:
 async def table_offsets(kafka: str, stage: Stage) -> dict[int, int]:
     async def one(number: int) -> int:
         offset = -1
-        async for rows in read_table(kafka, stage.table, number):
+        async for rows in read_table(KafkaBroker(kafka), stage.table, number):
             offset = int(rows.get(OFFSET, b"%d 0" % offset).split()[0])
         return offset
 

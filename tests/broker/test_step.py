@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from aiokafka.errors import ProducerFenced
 
+from streams.broker import KafkaBroker
 from streams.effects import Effects, Message, Record, Stage, Table
 from streams.step import OFFSET, POISON_MAX, Partition, PoisonedError, TooLargeError
 from streams.topics import Topic
@@ -33,7 +34,7 @@ class Case:
         return effects
 
     async def open(self) -> Partition:
-        partition = Partition(self.stage, 0, self.kafka, "test")
+        partition = Partition(self.stage, 0, KafkaBroker(self.kafka), "test")
         await partition.open()
         return partition
 

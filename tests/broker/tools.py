@@ -6,8 +6,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from streams.broker import KafkaBroker
 from streams.effects import Record
-from streams.reader import read
 from streams.topics import Topic
 
 
@@ -29,7 +29,7 @@ async def produce(kafka: str, records: Iterable[Record]) -> None:
 
 async def committed(kafka: str, topic: Topic) -> list[Any]:
     """All records of a topic, partition by partition, in order."""
-    return [record for number in range(topic.partitions) async for chunk in read(kafka, topic.name, number) for record in chunk]
+    return [record for number in range(topic.partitions) async for chunk in KafkaBroker(kafka).read(topic.name, number) for record in chunk]
 
 
 async def uncommitted(kafka: str, topic: str) -> list[Any]:
