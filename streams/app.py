@@ -4,79 +4,42 @@ import asyncio
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import faust
-from aiokafka import TopicPartition
-from faust.transport.drivers import aiokafka as driver
 
 import agents
 from schemas.catalog import Catalog
 from streams import admin
 from streams.broker import Broker, KafkaBroker
-from streams.effects import Message, Sink, Stage
-from streams.runner import Runner, Source
+from streams.changelog import Keep
+from streams.effects import Message, Sink, Stage, Table
+from streams.runner import FailStop, Runner, Source
 from streams.settings import Settings
 from streams.sink import SinkPartition
 from streams.step import Partition
+from streams.stops import Stops
 from streams.store import Store
+from streams.transport import Input, Transport, messages_of
+from streams.watch import Watch
 
 QUEUE: Final = 4  # fetches of one partition that wait in memory, each of FETCH_BYTES at most, or one record
 FETCH_BYTES: Final = 1024 * 1024
 COMMIT_S: Final = 1.0  # how often the group's offsets, for lag views and a cheap restart, are written
-
-
-class _Thread(driver.AIOKafkaConsumerThread):
-    """Faust fixes isolation level and fetch wait; its workers here read committed records only, and do not wait 1.5 s for them."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # noqa: SLF001 - no setting reaches it
-        consumer._fetch_max_wait_ms = 100  # noqa: SLF001
-        return consumer
-
-
-class _Consumer(driver.Consumer):
-    """Delivers a partition's records as one event for each fetch, and commits the offsets that the agents hold.
-
-    Faust delivers each record by itself, at 70 µs and several turns of the event loop; a Step then found few to take along, and 100,000
-    single documents took minutes. Its own count of acknowledged events, for commits, stops at the first transaction marker.
-    """
-
-    def _new_consumer_thread(self) -> _Thread:
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
-
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - Faust's signature
-        """Faust's own, but for the records of a partition being together: the value of its message is their list."""
-        records, active = await self._wait_next_records(timeout)
-        generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
-            return
-        for tp, found in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
-            if active is None or tp in active or tp in self._buffered_partitions:
-                together: Any = self._to_message(tp, found[-1])
-                together.value = messages_of(found)
-                yield tp, together
-
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002 - Faust's signature
-        app: Any = self.app
-        done = {tp: offset for tp, offset in app.done().items() if tp in self.assignment()}
-        return await self._commit(done) if done else False
-
-
-class _Transport(driver.Transport):
-    Consumer = _Consumer
+# How long topics and partitions are believed. A broker that is just starting answers that it has no topics; the group's leader would then
+# assign nothing to anybody, all workers would be well and idle, for as long as it believes that: five minutes by default.
+METADATA_MS: Final = 2000
 
 
 class App(faust.App):
     """Faust's app, with the runners of its agents. Its topics are declared with acks=False: the Step decides what is done."""
 
     runners: Sequence[Runner] = ()
+    watch: Watch
 
-    def _new_transport(self) -> _Transport:
-        return _Transport(self.conf.broker_consumer, self)
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
 
     def _create_directories(self) -> None:
         """Faust's folders are for its tables, and there are none: each start would leave an empty one behind."""
@@ -90,43 +53,33 @@ class App(faust.App):
                 needed.setdefault(faust.types.TP(runner.topic, number), []).append(held.offset + 1 if held else 0)
         return {tp: min(offsets) for tp, offsets in needed.items() if min(offsets) > 0}
 
-    def progress(self) -> list[dict[str, Any]]:
-        """For each agent and partition of this worker: agent, topic, partition, table_offset, end_offset, lag (records still to do).
+    async def inputs(self) -> Mapping[Any, Input]:
+        """What the consumer knows of each source partition of this worker; nothing before it has started."""
+        consumer: Any = self.consumer
+        return await consumer.inputs(self.done()) if consumer and consumer.started else {}
 
-        A transaction's marker takes an offset and is no record, so the lag of a partition that was read to its end, and has nothing
-        waiting, is 0 even where table and end differ.
-        """
-        rows = []
-        assignment = self.consumer.assignment() if self.consumer else set()
+    def joined(self) -> bool:
+        """Whether this worker is a member of its group, with or without a partition."""
+        return self.rebalancing_count > 0 and not self.rebalancing
+
+    async def on_start(self) -> None:
+        """Keep watch from the beginning: joining the group is the first that may hang."""
+        await super().on_start()
+        self.add_future(self.watch.run())
+
+    def on_rebalance_end(self) -> None:
+        """The consumer has learnt where to begin."""
+        super().on_rebalance_end()
+        consumer: Any = self.consumer
         for runner in self.runners:
-            for tp in sorted(tp for tp in assignment if tp.topic == runner.topic):
-                held = runner.held.get(tp.partition)
-                offset = held.offset if held else -1
-                end, position = self._reached(tp)
-                behind = max(0, end - max(position if not runner.waiting(tp.partition) else 0, offset + 1))
-                row = {"agent": runner.name, "topic": tp.topic, "partition": tp.partition}
-                rows.append({**row, "table_offset": offset, "end_offset": end, "lag": behind, "open": held is not None})
-        return rows
-
-    def _reached(self, tp: Any) -> tuple[int, int]:
-        thread: Any = self.consumer
-        consumer = thread._thread._consumer  # noqa: SLF001 - there is no call for it that does not wait
-        assignment = consumer._subscription.subscription.assignment  # noqa: SLF001
-        state = assignment.state_value(TopicPartition(tp.topic, tp.partition)) if assignment else None
-        if state is None or not state.has_valid_position:
-            return 0, 0
-        return state.highwater or state.position, state.position
+            runner.begin({tp.partition: start for tp, start in consumer.starts().items() if tp.topic == runner.topic})
 
     async def on_stop(self) -> None:
         """Finish the Steps under way and let go of everything."""
+        self.watch.end()
         await super().on_stop()
         for runner in self.runners:
             await runner.close()
-
-
-def messages_of(records: Iterable[Any]) -> list[Message]:
-    """Aiokafka's records as ours; a value that is null is empty."""
-    return [Message(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value or b"", tuple(r.headers)) for r in records]
 
 
 def discover(catalog: Catalog) -> tuple[list[Stage], list[Sink]]:
@@ -149,11 +102,15 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
         value_serializer="raw",
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.worker,
+        # The group gives a member that comes back its old assignment, and Faust wants its old address in it: with that of a new port or of
+        # a new container, joining failed and was never tried again.
+        canonical_url=f"http://worker/{settings.worker}",
         broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=min(2.0, settings.session_timeout_s / 4),
+        broker_heartbeat_interval=settings.session_timeout_s / 10,  # a member hears of a rebalance by its next one
         broker_commit_interval=COMMIT_S,
         stream_buffer_maxsize=QUEUE,
         consumer_max_fetch_size=FETCH_BYTES,
+        consumer_metadata_max_age_ms=METADATA_MS,
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_bind=settings.ops_host,
@@ -166,26 +123,43 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
         async for records in broker.read(topic, number, start, end):
             yield messages_of(records)
 
-    runners = [_stage_runner(app, stage, broker, settings.group, source) for stage in stages]
+    stages, stops = list(stages), Stops(settings.home / "stops" / f"{settings.worker}.jsonl")
+    stops.read()
+    keep = _keep(settings)
+    runners = [_stage_runner(app, stage, broker, settings.group, keep, source, stops.fail_stop) for stage in stages]
     for sink in sinks:
         assert store is not None, "sinks need a store"
-        runners.append(_sink_runner(app, sink, store, source))
+        runners.append(_sink_runner(app, sink, store, source, stops.fail_stop))
     app.runners = runners
+    app.watch = Watch(runners, {stage.name: stage.table.name for stage in stages}, app.inputs, app.joined, stops)
     for runner in runners:
         topic = app.topic(runner.topic, key_type=bytes, value_type=bytes, acks=False)
         app.agent(topic, name=runner.name, isolated_partitions=True)(runner.run)
     return app
 
 
-def _stage_runner(app: App, stage: Stage, broker: Broker, group: str, source: Source) -> Runner:
+def _keep(settings: Settings) -> Keep | None:
+    if settings.tables == "memory":
+        return None
+    from streams.rocks import RocksTables  # noqa: PLC0415 - 8 MB that a worker with its tables in memory does not need
+
+    return RocksTables(settings.home, settings.worker).open
+
+
+def _stage_runner(app: App, stage: Stage, broker: Broker, group: str, keep: Keep | None, source: Source, fail_stop: FailStop) -> Runner:
     def hold(number: int) -> Partition:
-        return Partition(stage, number, broker, group)
+        # a State of its own, as the matcher's book, is more than its rows: it is built from them in memory
+        return Partition(paced, number, broker, group, keep if stage.state is Table else None)
 
-    return Runner(app, stage.name, stage.source, hold, source, stage.take_bytes)
+    runner = Runner(app, stage.name, stage.source, hold, source, stage.take_bytes, fail_stop=fail_stop)
+    paced = replace(stage, compute=runner.pace.timed(stage.compute))
+    return runner
 
 
-def _sink_runner(app: App, sink: Sink, store: Store, source: Source) -> Runner:
-    return Runner(app, sink.name, sink.source, lambda number: SinkPartition(sink, number, store), source)
+def _sink_runner(app: App, sink: Sink, store: Store, source: Source, fail_stop: FailStop) -> Runner:
+    runner = Runner(app, sink.name, sink.source, lambda number: SinkPartition(paced, number, store), source, fail_stop=fail_stop)
+    paced = replace(sink, compute=runner.pace.timed(sink.compute))
+    return runner
 
 
 def run(settings: Settings) -> None:
@@ -200,7 +174,7 @@ def run(settings: Settings) -> None:
     asyncio.run(admin.check_topics(settings.kafka))
     store = Store(settings.postgres)
     app = build(settings, stages, sinks, store)
-    views.install(app, store, settings, app.progress)
+    views.install(app, store, settings, app.watch)
     start(app)
 
 

@@ -145,9 +145,28 @@ def demo(home: str | None) -> None:
 @click.argument("name")
 def bench(name: str) -> None:
     """Run the measurement NAME, or all of them."""
-    if not (ROOT / "tests" / "bench").is_dir():
-        raise UserError(f"the measurements are in tests/bench of a checkout, and {ROOT} is none; clone Tranche and run it there")
-    sys.exit(subprocess.call([sys.executable, "-m", "tests.bench", name], cwd=ROOT))  # noqa: S603 - our own module
+    sys.exit(_of_checkout("bench", name))
+
+
+@main.command()
+@click.option(
+    "--minutes", type=click.FloatRange(0, 10_000), default=10, show_default=True, help="Of faults; each kind is made once at least."
+)
+@click.option("--seed", type=click.IntRange(0), help="Of the faults and the input; the same one makes the same. [default: chance]")
+@click.option(
+    "--assets", type=click.IntRange(0), default=0, help="Load that many first, then only kill workers: how soon are they replaced?"
+)
+def chaos(minutes: float, seed: int | None, assets: int) -> None:
+    """Disturb a system of its own while input flows, then check every event, table and row; exit code 1 if one is wrong."""
+    chosen = [] if seed is None else [f"--seed={seed}"]
+    sys.exit(_of_checkout("chaos", f"--minutes={minutes:g}", f"--assets={assets}", *chosen))
+
+
+def _of_checkout(name: str, *arguments: str) -> int:
+    """Run one of the programs in `tests/`; its exit code."""
+    if not (ROOT / "tests" / name).is_dir():
+        raise UserError(f"`tranche {name}` is in tests/{name} of a checkout, and {ROOT} is none; clone Tranche and run it there")
+    return subprocess.call([sys.executable, "-m", f"tests.{name}", *arguments], cwd=ROOT)  # noqa: S603 - our own module
 
 
 def _settings(**over: object) -> Settings:

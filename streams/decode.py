@@ -53,10 +53,12 @@ class Decoded(NamedTuple):
 
 def decode(docs: Sequence[bytes], fields: Sequence[Field]) -> Decoded:
     """Decode and check documents that have passed `frames.split`. A null stands where a field is absent that may be."""
+    schema = pa.schema([pa.field(f.column, ARROW[f.kind]) for f in fields])
+    if len(docs) < FEW:
+        return _with_plain(docs, fields, pa.RecordBatch.from_pylist([], schema=schema), np.empty(0, np.int64))
     buffer = Buffer(b"".join([*docs, PAD]), np.fromiter(map(len, docs), np.int64, len(docs)))
     walked = _walk(docs, fields, buffer)
     rows = np.flatnonzero(walked.done)
-    schema = pa.schema([pa.field(f.column, ARROW[f.kind]) for f in fields])
     good = np.ones(len(rows), np.bool_)
     arrays = [_column(buffer, walked, rows, f, good) for f in fields]
     fast = pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -95,6 +97,8 @@ def _with_plain(docs: Sequence[bytes], fields: Sequence[Field], fast: pa.RecordB
     if not index:
         return Decoded(fast, rows, faults)
     plain = pa.RecordBatch.from_pylist(values, schema=fast.schema)
+    if not len(rows):
+        return Decoded(plain, np.array(index, np.int64), faults)
     order = np.argsort(np.concatenate([rows, index]), kind="stable")
     both = pa.Table.from_batches([fast, plain]).take(pa.array(order)).combine_chunks()
     return Decoded(both.to_batches()[0], np.sort(np.concatenate([rows, np.array(index, np.int64)])), faults)

@@ -4,13 +4,13 @@ An agent's `compute` is a pure function (state, messages) -> Effects. The Step r
 source offset one transaction; a Sink's `compute` returns Statements, which become one PostgreSQL transaction with the offset.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from streams.topics import Topic
 
-TAKE_BYTES: Final = 1024 * 1024  # of one Step's input, unless its agent says less: bounds the Step's time and memory
+TAKE_BYTES: Final = 4 * 1024 * 1024  # of one Step's input at most: bounds its memory; `streams/pace.py` bounds its time
 
 Headers = tuple[tuple[str, bytes], ...]
 Rows = Mapping[bytes, bytes | None]  # a table's changed rows; None deletes
@@ -31,6 +31,16 @@ class Message(NamedTuple):
     def source(self) -> str:
         """topic-partition-offset: where a reader finds it again."""
         return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+def not_included(messages: Iterable[Message], offset: int) -> list[Message]:
+    """The messages above `offset`, each once: a consumer that was put back delivers twice, and both may wait for the same Step."""
+    found: list[Message] = []
+    for message in messages:
+        if message.offset > offset:
+            found.append(message)
+            offset = message.offset
+    return found
 
 
 class Record(NamedTuple):

@@ -3,7 +3,7 @@
 Resident memory, processor time and open files are there by prometheus-client itself, retries of the database by stamina.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -19,7 +19,21 @@ STEP_SECONDS: Final = Histogram(
     "tranche_step_seconds", "Time of a committed Step, from its messages to its commit", ["agent", "partition"], buckets=SECONDS
 )
 OPENED: Final = Counter("tranche_partitions_opened", "Source partitions opened, each fencing its earlier holder", ["agent", "partition"])
-LAG: Final = Gauge("tranche_lag", "Source records that the agent's table or database does not include yet", ["agent", "topic", "partition"])
+RECORDS_READ: Final = Counter(
+    "tranche_records_read",
+    "Records read apart from the consumer: tables at their opening, what the group's offset skips",
+    ["topic", "partition"],
+)
+# What ended a worker is counted by the next one (streams/stops.py).
+FENCES: Final = Counter("tranche_fences", "Ends of this worker because another holder has the partition", ["agent", "partition"])
+ABORTS: Final = Counter("tranche_aborts", "Ends of this worker by another fault of a Step, which was then aborted", ["agent", "partition"])
+STALLS: Final = Counter("tranche_stalls", "Ends of this worker because nothing moved for too long", ["agent", "partition"])
+
+# The worker, of exactly the partitions that it holds now.
+_NOW: Final = ["agent", "topic", "partition"]
+LAG: Final = Gauge("tranche_lag", "Source offsets, committed, that the agent's table or database does not include yet", _NOW)
+OLDEST: Final = Gauge("tranche_oldest_seconds", "Age of the oldest source record that the agent has still to do; 0 without", _NOW)
+STILL: Final = Gauge("tranche_still_seconds", "Time since the partition has input and does not move; 0 while it moves", _NOW)
 
 # The gateway.
 UPLOADS: Final = Counter("tranche_uploads", "Batches uploaded, by outcome: done, failed, refused", ["originator", "outcome"])
@@ -37,8 +51,15 @@ def step(agent: str, partition: int, *, messages: int, rows: int, poison: int, s
     STEP_SECONDS.labels(agent, partition).observe(seconds)
 
 
-def lag(progress: Iterable[Mapping[str, Any]]) -> None:
-    """Set the lag of exactly the partitions of `progress` (`App.progress`); those that have moved to another worker vanish here."""
-    LAG.clear()
-    for row in progress:
-        LAG.labels(row["agent"], row["topic"], row["partition"]).set(row["lag"])
+def records_read(topic: str, partition: int) -> int:
+    """How many records of a partition were read apart from the consumer, so far."""
+    (metric,) = RECORDS_READ.labels(topic, partition).collect()
+    return int(metric.samples[0].value)
+
+
+def progress(rows: Collection[Mapping[str, Any]]) -> None:
+    """Set the gauges of exactly the partitions of `rows` (`Watch.progress`); those that have moved to another worker vanish here."""
+    for gauge, field in ((LAG, "lag"), (OLDEST, "oldest_s"), (STILL, "still_s")):
+        gauge.clear()
+        for row in rows:
+            gauge.labels(row["agent"], row["topic"], row["partition"]).set(row[field])

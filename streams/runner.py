@@ -4,30 +4,34 @@
 others compute.
 
 - **Several messages a Step.** A transaction costs about ten milliseconds; an originator that sends one document a message would get
-  fewer than 500 a second. So whatever already waits in the stream's queue is taken along, up to a bound; nothing is waited for.
+  fewer than 500 a second. So whatever already waits in the stream's queue is taken along, up to what `streams/pace.py` finds good;
+  nothing is waited for.
 - **Never cut a Step.** Faust cancels an agent's task when its partition goes; the Step runs in a task of its own, shielded, and the
   rebalance waits for it (at most TRANSACTION_MS, then the broker aborts it). A new holder opens only after that.
+- **Opened when assigned**, all partitions side by side and before input comes: each fences its earlier holder at once, and a worker without
+  input is warm. A rebalance cuts what is still opening, or it would fence a new holder; who keeps the partition begins anew.
 - **Held over a rebalance.** A partition that stays with this worker keeps its state: nobody else can have written its table without fencing
   our producer, and then the next Step fails and the process starts anew.
 - **Nothing is skipped.** A fetch begins where the consumer group's offset says, and that is not to be trusted: all agents on a topic share
-  it, a new agent has not read what others have, people reset it. So the first Step of an assignment compares its input with the table's
-  offset, and reads by itself what lies between.
-- **Fail-stop.** Fenced, refused, too large, an unknown exception: log it and end the process at once, without acknowledging anything. Its
-  supervisor starts it again; what was not committed is read again.
+  it, a new agent has not read what others have, people reset it. So at the beginning of an assignment, and at its first message, that is
+  compared with the table's offset, and what lies between is read apart.
+- **Fail-stop.** Fenced, refused, too large, an unknown exception: end the process at once, without acknowledging anything
+  (`streams/stops.py`). Its supervisor starts it again; what was not committed is read again.
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterable
-from traceback import format_exception
-from typing import Any, Final, NoReturn, Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, NoReturn, Protocol
 
 import structlog
 
 from streams.effects import TAKE_BYTES, Message
+from streams.pace import Pace, size_of
 from streams.topics import Topic
 
-FAIL_STOP: Final = 3  # the exit code that tells a supervisor: start me again
+OPENING, CATCHING_UP, STEP = "opening", "reading what the group's offset skips", "Step"
 
 log = structlog.get_logger()
 
@@ -46,10 +50,27 @@ FailStop = Callable[[str, int, int, BaseException], NoReturn]  # agent, partitio
 Source = Callable[[str, int, int, int], AsyncIterator[list[Message]]]  # topic, partition, first offset, and the one after the last
 
 
-def fail_stop(agent: str, partition: int, offset: int, fault: BaseException) -> NoReturn:
-    """End this process at once: buffers of the log are flushed, nothing else is."""
-    log.critical("fail-stop", agent=agent, partition=partition, offset=offset, fault=repr(fault), trace="".join(format_exception(fault)))
-    os._exit(FAIL_STOP)
+@dataclass(slots=True)
+class Work:
+    """What the runner does with a partition, for the watch (`streams/watch.py`). Times are of the monotonic clock."""
+
+    doing: str = ""  # OPENING, CATCHING_UP, STEP; empty: nothing
+    began_s: float = 0.0
+    first_ms: int = -1  # the timestamp of the first message of the Step under way
+    steps: int = 0
+    steps_s: float = 0.0
+    last_s: float = 0.0
+
+    def begin(self, doing: str) -> None:
+        self.doing, self.began_s = doing, monotonic()
+
+    def end(self) -> None:
+        self.doing = ""
+
+    def count(self) -> None:
+        """The Step under way was committed."""
+        self.last_s = monotonic() - self.began_s
+        self.steps, self.steps_s = self.steps + 1, self.steps_s + self.last_s
 
 
 class Runner:
@@ -63,14 +84,16 @@ class Runner:
         hold: Callable[[int], Held],
         source: Source,
         take_bytes: int = TAKE_BYTES,
-        fail_stop: FailStop = fail_stop,
+        *,
+        fail_stop: FailStop,
     ) -> None:
         self.app, self.name, self.topic, self.partitions = app, name, topic.name, topic.partitions
-        self._hold, self._source, self._take_bytes, self._fail_stop = hold, source, take_bytes, fail_stop
+        self._hold, self._source, self.pace, self._fail_stop = hold, source, Pace(take_bytes), fail_stop
         self.held: dict[int, Held] = {}
-        self._streams: dict[int, Any] = {}
+        self.work: dict[int, Work] = {}
+        self._openings: dict[int, asyncio.Task[None]] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
-        self._connected: set[int] = set()  # partitions whose fetches of this assignment are known to follow the table's offset
+        self.connected: set[int] = set()  # partitions whose fetches of this assignment are known to follow the table's offset
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_partitions_assigned.connect(self._assigned, weak=False)
 
@@ -78,49 +101,101 @@ class Runner:
         """Process a partition's stream until Faust takes it away. The value of each message is a list of our Messages."""
         async for event in stream.events():
             number = event.message.partition
-            self._streams[number] = stream
-            for messages in _cut([*event.message.value, *self._waiting(stream, _size(event.message.value))], self._take_bytes):
+            for messages in _cut([*event.message.value, *self._waiting(stream, size_of(event.message.value))], self.pace):
+                if not self._current(event.message):  # revoked while the last Step went on: whoever has the partition next does the rest
+                    break
                 before = self._steps.get(number)
-                task = self._steps[number] = asyncio.ensure_future(self._step(number, messages, before))
+                task = self._steps[number] = asyncio.ensure_future(self._step(number, messages[0].offset, messages, before))
                 await asyncio.shield(task)
 
     def _waiting(self, stream: Any, size: int) -> Iterable[Message]:
         """What else is in the stream's queue, of the same assignment, as long as the bound is not reached."""
         queue = stream.channel.queue
-        while size < self._take_bytes and not queue.empty() and self.app.flow_control.is_active():
+        while size < self.pace.bytes and not queue.empty() and self.app.flow_control.is_active():
             message = queue.get_nowait().message
-            if message.generation_id == self.app.consumer_generation_id:
-                size += _size(message.value)
+            if self._current(message):
+                size += size_of(message.value)
                 yield from message.value
 
-    async def _step(self, number: int, messages: list[Message], before: asyncio.Task[None] | None) -> None:
+    def _current(self, message: Any) -> bool:
+        """Whether a message is of the assignment that this worker has now."""
+        return bool(self.app.flow_control.is_active() and message.generation_id == self.app.consumer_generation_id)
+
+    def begin(self, starts: Mapping[int, int]) -> None:
+        """Do what lies between the tables and where the consumer begins, partition -> offset: it may be long until a message comes."""
+        for number, start in starts.items():
+            self._steps[number] = asyncio.ensure_future(self._step(number, start, [], self._steps.get(number)))
+
+    async def _step(self, number: int, first: int, messages: list[Message], before: asyncio.Task[None] | None) -> None:
+        work = self.work.setdefault(number, Work())
         try:
             if before is not None:  # Faust restarted this partition's task while its last Step went on
                 await before
+            # events can be faster than the news of their assignment; without flow, and opened by nobody, they are of the one before it
+            if number not in self.held and (number in self._openings or self.app.flow_control.is_active()):
+                await asyncio.wait({self._open(number)})
             held = self.held.get(number)
-            if held is None:
-                held = self._hold(number)
-                await held.open()
-                self.held[number] = held
-                log.info("partition opened", agent=self.name, partition=number, offset=held.offset)
-            if number not in self._connected:
-                await self._connect(held, number, messages[0].offset)
-            await held.step(messages)
+            if held is None:  # a rebalance is on: what is not done is fetched again, by whoever holds the partition then
+                return
+            if number not in self.connected:
+                work.begin(CATCHING_UP)
+                await self._connect(held, number, first)
+            if messages:  # not before: what the consumer is to begin with may be lost to a rebalance, and a later message come first
+                self.connected.add(number)
+                await self._do(held, work, messages)
         except BaseException as fault:  # noqa: BLE001 - whatever it is: this process must not go on, and must not acknowledge
-            self._fail_stop(self.name, number, messages[0].offset, fault)
+            self._fail_stop(self.name, number, first, fault)
+
+    def _open(self, number: int) -> "asyncio.Task[None]":
+        """The opening of a partition, begun now unless it is under way."""
+        opening = self._openings.get(number)
+        if opening is None or opening.done():
+            opening = self._openings[number] = asyncio.ensure_future(self._opened(number))
+        return opening
+
+    async def _opened(self, number: int) -> None:
+        held, work = self._hold(number), self.work.setdefault(number, Work())
+        work.begin(OPENING)
+        try:
+            await held.open()
+        except BaseException as fault:
+            if not isinstance(fault, asyncio.CancelledError) or self._openings.get(number) is asyncio.current_task():
+                self._fail_stop(self.name, number, held.offset + 1, fault)
+            raise
+        finally:
+            work.end()
+        self.held[number] = held
+        log.info("partition opened", agent=self.name, partition=number, offset=held.offset)
+
+    async def _cut_openings(self, numbers: Iterable[int]) -> None:
+        openings = [self._openings.pop(number) for number in numbers if number in self._openings]
+        for opening in openings:
+            opening.cancel()
+        if openings:
+            await asyncio.wait(openings)
+
+    async def _do(self, held: Held, work: Work, messages: list[Message]) -> None:
+        offset, work.first_ms = held.offset, messages[0].timestamp_ms
+        work.begin(STEP)
+        await held.step(messages)
+        if held.offset != offset:
+            work.count()
+        work.end()
 
     async def _connect(self, held: Held, number: int, first: int) -> None:
         """Do what lies between the table's offset and the first message fetched: most often a transaction's marker, which is nothing."""
         if first > held.offset + 1:
             async for missed in self._source(self.topic, number, held.offset + 1, first):
-                for messages in _cut(missed, self._take_bytes):
+                for messages in _cut(missed, self.pace):
                     log.warning("read what the group's offset skips", agent=self.name, partition=number, messages=len(messages))
-                    await held.step(messages)
-        self._connected.add(number)
+                    await self._do(held, self.work[number], messages)
+        self.work[number].end()
 
     async def _revoked(self, _app: Any, revoked: Iterable[Any], **_: Any) -> None:
-        await self.settle(tp.partition for tp in revoked if tp.topic == self.topic)
-        self._connected.clear()
+        numbers = [tp.partition for tp in revoked if tp.topic == self.topic]
+        await self._cut_openings(numbers)
+        await self.settle(numbers)
+        self.connected.clear()
 
     async def settle(self, numbers: Iterable[int] | None = None) -> None:
         """Wait for the Steps under way, of all partitions or of `numbers`."""
@@ -129,32 +204,25 @@ class Runner:
 
     async def _assigned(self, _app: Any, assigned: Iterable[Any], **_: Any) -> None:
         ours = {tp.partition for tp in assigned if tp.topic == self.topic}
-        await self.close(self.held.keys() - ours)
+        for number in ours - self.held.keys():
+            self._open(number)
+        await self.close((self.held.keys() | self._openings.keys()) - ours)
 
     async def close(self, numbers: Iterable[int] | None = None) -> None:
         """Let go of partitions (default: all), after their Steps under way."""
-        gone = list(self.held) if numbers is None else list(numbers)
+        gone = list(self.held.keys() | self._openings.keys()) if numbers is None else list(numbers)
+        await self._cut_openings(gone)
         await self.settle(gone)
         for number in gone:
-            self._streams.pop(number, None)
             self._steps.pop(number, None)
-        await asyncio.gather(*(self.held.pop(number).close() for number in gone))
-
-    def waiting(self, number: int) -> int:
-        """Messages of a partition that were read from the broker and are in no committed Step yet."""
-        stream, step = self._streams.get(number), self._steps.get(number)
-        return (stream.channel.queue.qsize() if stream is not None else 0) + (step is not None and not step.done())
+        await asyncio.gather(*(self.held.pop(number).close() for number in gone if number in self.held))
 
 
-def _size(messages: Iterable[Message]) -> int:
-    return sum(len(message.value) for message in messages)
-
-
-def _cut(messages: list[Message], take_bytes: int) -> Iterable[list[Message]]:
-    """The messages in order, in lists that end when they have reached `take_bytes`."""
+def _cut(messages: list[Message], pace: Pace) -> Iterable[list[Message]]:
+    """The messages in order, in lists that end when they have reached the pace's bytes: what those are when each list is asked for."""
     size, start = 0, 0
     for end, message in enumerate(messages, 1):
         size += len(message.value)
-        if size >= take_bytes or end == len(messages):
+        if size >= pace.bytes or end == len(messages):
             yield messages[start:end]
             size, start = 0, end

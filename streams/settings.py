@@ -1,6 +1,7 @@
 """The only reader of the environment. All settings are read once, at start; every fault is named at once."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Settings:
     worker: str  # this worker's name: its static membership in the consumer group
     group: str  # consumer group and prefix of the transactional ids; one a system
     session_timeout_s: float  # a silent worker's partitions move after this
+    tables: str  # where a worker keeps its agents' tables, one of TABLES
 
     def load_catalog(self) -> catalogs.Catalog:
         """Read and check products and originators.
@@ -56,8 +58,10 @@ DEFAULTS = {
     "worker": "worker-1",
     "group": "tranche",
     "session_timeout_s": "8",
+    "tables": "memory",
 }
 PORTS = ("gateway_port", "ops_port")
+TABLES = ("memory", "rocksdb")
 
 
 def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | None = None) -> Settings:
@@ -75,6 +79,10 @@ def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | Non
     faults += [f"TRANCHE_{port.upper()}: {text[port]!r} is no port (0 to 65535)" for port in PORTS if not _is_port(text[port])]
     if not _is_positive(text["session_timeout_s"]):
         faults.append(f"TRANCHE_SESSION_TIMEOUT_S: {text['session_timeout_s']!r} is no number of seconds from 6 to 300")
+    if text["tables"] not in TABLES:
+        faults.append(f"TRANCHE_TABLES: {text['tables']!r} is none of {', '.join(TABLES)}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text["worker"]):
+        faults.append(f"TRANCHE_WORKER: {text['worker']!r} names a folder: up to 100 letters, digits, dots, _ and -, the first no dot")
     if text["postgres"] and not text["postgres"].startswith(("postgresql://", "postgres://")):
         faults.append("TRANCHE_POSTGRES: must be a DSN, postgresql://user@host:port/database")
     if ":" not in text["kafka"]:

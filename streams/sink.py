@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from streams import metrics
-from streams.effects import Message, Sink
+from streams.effects import Message, Sink, not_included
 from streams.store import Store
 
 
@@ -27,9 +27,9 @@ class SinkPartition:
         metrics.OPENED.labels(self.sink.name, self.number).inc()
 
     async def step(self, messages: Sequence[Message]) -> None:
-        """Write the rows of `messages`, in offset order and none skipped since the last Step; all of them and the offset, or nothing."""
+        """Write the rows of `messages`, none skipped since the last Step; all of them and the offset, or nothing."""
         started = perf_counter()
-        fresh = [message for message in messages if message.offset > self.offset]
+        fresh = not_included(messages, self.offset)
         if not fresh:
             return
         statements = self.sink.compute(fresh)

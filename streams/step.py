@@ -8,23 +8,26 @@ One Partition holds what one agent knows of one source partition. The rules it k
   include, and every input at or below it is skipped. The consumer group's commits are for lag views and a cheap restart only: what they
   are ahead of the table is read again (`streams/runner.py`).
 - **Committed reads only**, by position and not by record: a transaction's marker takes an offset but is no record.
-- **State changes after the commit**, by `State.apply`, and only then: a fault in between leaves nothing half-known.
+- **State changes after the commit**, by `State.apply`, and only then: a fault in between leaves nothing half-known. A table on disk
+  (`streams/rocks.py`) takes in rows and their Place in the changelog as one; what a kill keeps from it, opening reads from there on.
 - **Fail-stop** is the caller's (`streams/runner.py`): an exception from here means that this process must not go on.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any, Final
+
+from aiokafka.errors import IllegalOperation
 
 from streams import metrics
 from streams.broker import Broker, Producer
-from streams.effects import Effects, Headers, Message, Record, Stage, State
+from streams.changelog import OFFSET, Keep, Kept, Place, load
+from streams.effects import Effects, Headers, Message, Record, Stage, not_included
 from streams.partition import partition_of
 from streams.topics import MESSAGE_BYTES_MAX, Topic
 
-OFFSET: Final = b"\0offset"  # the reserved row: "offset poison", the last source offset included and the run of poison before it
 _NO_HEADERS: Final[list[tuple[str, bytes]]] = []  # aiokafka wants a list; nobody writes to this one
 POISON_MAX: Final = 100  # unreadable messages in a row; more is a fault of ours (a bad deploy), not of the data
 
@@ -45,9 +48,11 @@ class Partition:
     number: int
     broker: Broker
     group: str
-    state: State = field(init=False)
+    keep: Keep | None = None  # None: the table is in memory
+    state: Any = field(init=False)  # a State, or a Kept
     offset: int = -1
     poison: int = 0
+    _kept: Kept | None = None
     _producer: Producer = field(init=False)
 
     @property
@@ -55,56 +60,83 @@ class Partition:
         return f"{self.group}.{self.stage.name}.{self.number}"
 
     async def open(self) -> None:
-        """Fence every earlier holder, then read the table. Raises what Kafka raises; the partition is then not to be used."""
-        self.state = self.stage.state()
+        """Fence every earlier holder, then read the table.
+
+        Raises what Kafka and the table's disk raise. A fault leaves nothing behind, nor does a cancellation: opening changes nothing.
+        """
         self._producer = self.broker.producer(self.transactional_id)
-        await self._producer.start()
+        try:
+            await self._producer.start()
+            await (self._read() if self.keep is None else self._load(self.keep))
+        except BaseException:
+            await self.close()
+            raise
+        metrics.OPENED.labels(self.stage.name, self.number).inc()
+
+    async def _read(self) -> None:
+        self.state = self.stage.state()
         async for rows in read_table(self.broker, self.stage.table, self.number):
             last = rows.pop(OFFSET, None)
             if last is not None:
                 self.offset, self.poison = map(int, last.split())
             self.state.apply(rows)
-        metrics.OPENED.labels(self.stage.name, self.number).inc()
+
+    async def _load(self, keep: Keep) -> None:
+        self.state = self._kept = kept = keep(self.transactional_id, self.stage.table)
+        await load(kept, self.broker, self.stage.table, self.number)
+        if kept.place is not None:
+            self.offset, self.poison = kept.place.reached
 
     async def step(self, messages: Sequence[Message]) -> None:
-        """Do the agent's work for `messages`, in offset order and none skipped since the last Step; all of its effects or none."""
+        """Do the agent's work for `messages`, none skipped since the last Step; all of its effects or none."""
         started = perf_counter()
-        fresh = [message for message in messages if message.offset > self.offset]
+        fresh = not_included(messages, self.offset)
         if not fresh:
             return
         effects = self.stage.compute(self.state, fresh)
         poison = self.poison + effects.poison if effects.poison == len(fresh) else effects.poison
         if poison > POISON_MAX:
             raise PoisonedError(f"{poison} unreadable messages in a row up to {fresh[-1].source}: repair, then start again")
-        await self._commit(effects, b"%d %d" % (fresh[-1].offset, poison))
-        self.state.apply(effects.rows)
+        place = await self._commit(effects, b"%d %d" % (fresh[-1].offset, poison))
+        if self._kept is None:
+            self.state.apply(effects.rows)
+        else:
+            self._kept.keep(effects.rows, place)
         self.offset, self.poison = fresh[-1].offset, poison
         seconds = perf_counter() - started
         metrics.step(self.stage.name, self.number, messages=len(fresh), rows=len(effects.rows), poison=effects.poison, seconds=seconds)
 
-    async def _commit(self, effects: Effects, offset: bytes) -> None:
+    async def _commit(self, effects: Effects, offset: bytes) -> Place:
+        """Write it all as one transaction; the Place in the changelog that the rows then reach."""
         table = ((None, key, value, None, ()) for key, value in (*effects.rows.items(), (OFFSET, offset)))
+        now_ms = time_ns() // 1_000_000
         async with self._producer.transaction():
-            acks = [
-                await self._producer.send_batch(batch, topic, partition=partition)
-                for topic, partition, records in (*_by_partition(effects.records), (self.stage.table.name, self.number, table))
-                for batch in self._batches(records)
-            ]
-            await asyncio.gather(*acks)
+            acks = []
+            try:
+                for topic, partition, records in (*_by_partition(effects.records), (self.stage.table.name, self.number, table)):
+                    for batch in self._batches(records, now_ms):
+                        acks.append(await self._producer.send_batch(batch, topic, partition=partition))
+            except IllegalOperation:  # the transaction has ended already; the batches before know why: fenced, most often
+                await asyncio.gather(*acks)
+                raise
+            *_, last = await asyncio.gather(*acks)
+        return Place(last.offset + batch.record_count() - 1, now_ms, offset)
 
-    def _batches(self, records: Iterable[tuple[Any, bytes | None, bytes | None, Any, Headers]]) -> Iterable[Any]:
+    def _batches(self, records: Iterable[tuple[Any, bytes | None, bytes | None, Any, Headers]], now_ms: int) -> Iterable[Any]:
         """Kafka record batches: a hundred times cheaper than a `send` for each record. The loop below runs once for each record and row."""
         batch = self._producer.create_batch()
         for _, key, value, _, headers in records:
             given = list(headers) if headers else _NO_HEADERS
-            if batch.append(timestamp=None, key=key, value=value, headers=given) is None:
+            if batch.append(timestamp=now_ms, key=key, value=value, headers=given) is None:
                 yield _closed(batch)
                 batch = self._producer.create_batch()
-                batch.append(timestamp=None, key=key, value=value, headers=given)
+                batch.append(timestamp=now_ms, key=key, value=value, headers=given)
         yield _closed(batch)
 
     async def close(self) -> None:
-        """Let go of the producer. No Step may be under way."""
+        """Let go of the table and the producer. No Step may be under way."""
+        if self._kept is not None:
+            self._kept.close()
         await self._producer.stop()
 
 

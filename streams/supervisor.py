@@ -26,6 +26,7 @@ from streams.embedded.services import CommandService, ServerService, Service, ke
 from streams.settings import Settings, inherited
 
 COMMAND: Final = (sys.executable, "-m", "streams.cli")
+WRITE_AGAIN_S: Final = 1.0
 _ANY: Final = ("0.0.0.0", "::", "")  # noqa: S104 - these are compared, not bound
 
 log = structlog.get_logger()
@@ -183,7 +184,7 @@ class System:
             self.report("worker")
             own = [{"TRANCHE_WORKER": f"worker-{n}", "TRANCHE_OPS_PORT": str(port)} for n, port in enumerate(self._ops_ports, 1)]
             await self._start(
-                *(self._command("worker", e["TRANCHE_WORKER"], f"{u}/ready", e) for e, u in zip(own, self.ops_urls, strict=True))
+                *(self._command("worker", e["TRANCHE_WORKER"], f"{u}/health/ready", e) for e, u in zip(own, self.ops_urls, strict=True))
             )
         if self._gateway:
             self.report("gateway")
@@ -202,6 +203,8 @@ class System:
         self._keepers += [asyncio.create_task(keep(service, self._write)) for service in services]
 
     def _write(self) -> None:
+        if self._lock is None:
+            return  # stopped since
         processes = {}
         for name, pid in self.pids.items():
             try:
@@ -211,7 +214,11 @@ class System:
         s = self.settings
         me, logs = runfile.Process.of(os.getpid()), str(self.logs)
         run = runfile.Run(me, processes, s.kafka, s.postgres, self.gateway_url, self.ops_urls, s.secret, logs, self.environ, self._ready)
-        runfile.write(s.home, run)
+        try:
+            runfile.write(s.home, run)
+        except OSError as fault:  # a full disk must not end those who keep the services
+            log.warning("run file not written, it is tried again", home=str(s.home), fault=repr(fault))
+            asyncio.get_running_loop().call_later(WRITE_AGAIN_S, self._write)
 
 
 def environ_of(settings: Settings) -> dict[str, str]:

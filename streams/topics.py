@@ -12,6 +12,7 @@ MARKETS: Final = ("EUR", "USD", "GBP")  # a market's partition of `offers` is it
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
 DAY_MS: Final = 24 * 3600 * 1000
 FOR_EVER: Final = -1
+TOMBSTONE_MS: Final = DAY_MS  # a deletion can be read for at least so long: who was away for longer reads the table from its beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Topic:
     @property
     def config(self) -> dict[str, str]:
         """Its settings as Kafka's topic configuration."""
-        policy = {"cleanup.policy": "compact"} if self.compacted else {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        compact = {"cleanup.policy": "compact", "delete.retention.ms": str(TOMBSTONE_MS)}
+        policy = compact if self.compacted else {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
         return {**policy, "max.message.bytes": str(MESSAGE_BYTES_MAX + 64 * 1024)}
 
 

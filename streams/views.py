@@ -1,12 +1,12 @@
 """The ops views: what operators see of a worker, on its own port, as pages for people and as JSON for programs.
 
 On a loopback address they need no login, but a Host that is loopback too, or a page of a stranger could read them by rebinding its name.
-On any other address an operator's token is needed: as a bearer token, or once as ?token=, which becomes a cookie. Only /ready is for all.
+On any other address an operator's token is needed: as a bearer token, or once as ?token=, which becomes a cookie. Only READY is for all.
 Faust's own pages (/table, /router, …), which know no login, are not served.
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -23,7 +23,9 @@ from streams.pages.html import Markup, Page, document, tag
 from streams.pages.style import CSS
 from streams.settings import Settings, SettingsError
 from streams.store import Store
+from streams.watch import Watch
 
+READY: Final = "/health/ready"
 COOKIE: Final = "tranche_operator"
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -32,14 +34,13 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 
-Progress = Callable[[], Sequence[dict[str, Any]]]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 log = structlog.get_logger()
 
 
-def install(app: faust.App, store: Store, settings: Settings, progress: Progress) -> None:
-    """Register the views with a Faust app's web server, in place of Faust's own. `progress` is App.progress.
+def install(app: faust.App, store: Store, settings: Settings, watch: Watch) -> None:
+    """Register the views with a Faust app's web server, in place of Faust's own.
 
     Raises:
         SettingsError: the address is open to others, and there is no secret to check tokens with.
@@ -47,8 +48,8 @@ def install(app: faust.App, store: Store, settings: Settings, progress: Progress
     if not is_loopback(settings.ops_host) and not settings.secret:
         raise SettingsError("TRANCHE_SECRET: needed to check operators' tokens, because TRANCHE_OPS_HOST is no loopback address")
     app.web.blueprints = BlueprintManager()
-    for path, handler in _handlers(app, store, progress).items():
-        _serve(app, path, handler if path == "/ready" else _guarded(settings, handler))
+    for path, handler in _handlers(store, watch).items():
+        _serve(app, path, handler if path == READY else _guarded(settings, handler))
 
 
 def is_loopback(host: str) -> bool:
@@ -59,12 +60,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _handlers(app: faust.App, store: Store, progress: Progress) -> dict[str, Handler]:
+def _handlers(store: Store, watch: Watch) -> dict[str, Handler]:
     async def show_batches(request: web.Request) -> Page:
         return await batches.batches(await store.pool(), request.query.get("originator"))
 
     async def show_lag(_: web.Request) -> Page:
-        return lag.lag(progress())
+        rows = await watch.progress()
+        return lag.lag(rows, watch.stalled(rows), watch.stops.last)
 
     async def show_asset(request: web.Request) -> Page:
         asked = {**request.query, **request.match_info}
@@ -78,13 +80,14 @@ def _handlers(app: faust.App, store: Store, progress: Progress) -> dict[str, Han
         return web.Response(text=CSS, content_type="text/css", headers={**HEADERS, "Cache-Control": "max-age=300"})
 
     async def exposition(_: web.Request) -> web.Response:
-        metrics.lag(progress())
+        metrics.progress(await watch.progress())
         return web.Response(body=generate_latest(), headers={**HEADERS, "Content-Type": CONTENT_TYPE_LATEST})
 
     async def ready(_: web.Request) -> web.Response:
-        joined = app.rebalancing_count > 0 and not app.rebalancing  # a standby has joined without a partition
-        checks = {"joined": joined, "database": await _answers(store)}
-        return _json({"ready": all(checks.values()), **checks}, 200 if all(checks.values()) else 503)
+        stalled = watch.stalled(await watch.progress())
+        checks = {"joined": watch.joined(), "database": await _answers(store)}
+        is_ready = all(checks.values()) and not stalled
+        return _json({"ready": is_ready, **checks, "stalled": stalled}, 200 if is_ready else 503)
 
     return {
         "/": _page(show_batches),
@@ -94,7 +97,7 @@ def _handlers(app: faust.App, store: Store, progress: Progress) -> dict[str, Han
         "/rejections": _page(show_rejections),
         "/style.css": style,
         "/metrics": exposition,
-        "/ready": ready,
+        READY: ready,
     }
 
 

@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SERVERS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.broker)
-    items.sort(key=lambda item: (item.get_closest_marker("crash") is not None, item.get_closest_marker("broker") is not None))
+    items.sort(key=lambda item: [item.get_closest_marker(marker) is not None for marker in ("simulation", "crash", "broker")])
 
 
 @pytest.fixture(scope="session")

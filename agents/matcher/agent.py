@@ -13,13 +13,12 @@ from streams import topics
 from streams.effects import Effects, Headers, Message, Record, Stage
 from streams.guard import dead_letter, readable
 
-TAKE_BYTES: Final = 64 * 1024  # about 150 sell offers with some thousand bids: a tenth of a second, in which nothing else runs
 HEADERS: Final[Headers] = (("event", b"investment.made"),)
 
 
 def stages(catalog: Catalog) -> tuple[Stage, ...]:  # noqa: ARG001 - all agents are made alike; this one's offers say all it needs
     """The one stage of this agent."""
-    return (Stage("matcher", topics.OFFERS, topics.MATCHER_TABLE, compute, Book, TAKE_BYTES),)
+    return (Stage("matcher", topics.OFFERS, topics.MATCHER_TABLE, compute, Book),)
 
 
 def compute(book: Book, messages: Sequence[Message]) -> Effects:

@@ -13,7 +13,7 @@ from streams.broker import KafkaBroker
 
 PIECE: Final = 64 * 1024
 POLL_S: Final = 0.2
-QUIET: Final = 4  # polls without lag that make a rest
+QUIET: Final = 2  # rounds without lag that make a rest: of one worker one would do, but several are asked one after the other
 LIMIT_S: Final = 300.0  # of waiting for the market to come to rest
 DONE: Final = frozenset({"done", "done with rejections", "failed"})
 
@@ -74,7 +74,7 @@ class Client:
         return total
 
     async def rest(self) -> None:
-        """Wait until no agent has anything to do, several times in a row: what one does is another's input, a moment later."""
+        """Wait until no agent has anything to do, QUIET times in a row."""
         quiet = 0
         async with asyncio.timeout(LIMIT_S):
             while quiet < QUIET:

@@ -66,7 +66,7 @@ async def keep(service: Service, changed: Callable[[], None]) -> None:
         began_s = clock()
         try:
             await service.start()
-        except UserError as fault:
+        except (UserError, OSError) as fault:  # a full disk, no process to be had: it is tried again all the same
             log.error("service did not start", service=service.name, reason=str(fault))  # noqa: TRY400 - the message says it all
         changed()
 

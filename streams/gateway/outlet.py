@@ -146,7 +146,6 @@ class Outlet:
             enable_idempotence=True,
             max_batch_size=1,  # a chunk is a batch of its own
             max_request_size=topics.MESSAGE_BYTES_MAX,
-            compression_type=__import__("os").environ.get("CT") or None,
             request_timeout_ms=int(self._limits.ack_s * 1000),
             retry_backoff_ms=500,  # of a broker that is gone; each try is a line in the log
         )

@@ -83,6 +83,17 @@ def percent(ppm: int | None) -> Markup:
     return Markup(f"{ppm // 10_000}.{decimals[:2]}{decimals[2:].rstrip('0')} %")
 
 
+def duration(seconds: float | None) -> Markup:
+    """A length of time in its largest unit, with as many digits as one reads: 4 ms, 3.2 s, 12 min, 5 h, 3 days."""
+    if seconds is None:
+        return markup(None)
+    for unit, length_s, below_s in (("ms", 0.001, 1), ("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < below_s:
+            decimals = 1 if seconds < 10 * length_s else 0
+            return Markup(f"{seconds / length_s:.{decimals}f} {unit}")
+    return Markup(f"{seconds / 86_400:,.0f} days")
+
+
 def table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], empty: str) -> Markup:
     """A table of `rows`, or the text `empty` where there are none."""
     if not rows:

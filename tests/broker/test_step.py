@@ -1,5 +1,6 @@
 """The Step against a real broker: records, rows and offset are one, and only one holder of a partition can write."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -70,6 +71,13 @@ async def test_input_that_the_table_includes_is_skipped(case):
     assert await case.written() == [b"1", b"2", b"3"]
 
 
+async def test_input_that_waits_twice_for_one_step_is_done_once(case):
+    partition = await case.open()
+    await partition.step([case.message(0), case.message(1), case.message(0), case.message(1), case.message(2)])
+    await partition.close()
+    assert await case.written() == [b"1", b"2", b"3"]
+
+
 async def test_records_carry_their_headers_and_deleted_rows_are_gone_after_reopening(case):
     partition = await case.open()
     await partition.step([case.message(0), case.message(1, b"b")])
@@ -93,11 +101,28 @@ async def test_a_second_holder_fences_the_first_which_can_write_nothing_more(cas
     assert await case.written() == [b"1", b"2"]
 
 
+async def test_a_holder_that_is_fenced_between_two_of_its_batches_says_that_it_was_fenced(case):
+    zombie = await case.open()
+    await zombie.step([case.message(0)])
+    holder = await case.open()
+    send = zombie._producer.send_batch
+
+    async def slowly(*given, **named):
+        ack = await send(*given, **named)
+        await asyncio.wait({ack})
+        return ack
+
+    zombie._producer.send_batch = slowly
+    with pytest.raises(ProducerFenced):
+        await zombie.step([case.message(1)])
+    await holder.close()
+
+
 async def test_what_a_killed_holder_left_open_is_aborted_by_the_next_opening(case):
     killed = await case.open()
     await killed.step([case.message(0)])
     await killed._producer.begin_transaction()
-    batches = killed._batches([Record(case.out, b"a", b"half", 0), Record(case.stage.table, OFFSET, b"1 0", 0)])
+    batches = killed._batches([Record(case.out, b"a", b"half", 0), Record(case.stage.table, OFFSET, b"1 0", 0)], 0)
     for batch in batches:
         await (await killed._producer.send_batch(batch, case.out.name, partition=0))
     holder = await case.open()

@@ -94,7 +94,7 @@ async def versions(dsn):
 
 async def the_operator_sees(url):
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as ops:
-        pages = ["/", "/lag", "/assets/bluebird/A2", "/rejections", "/metrics", "/ready"]
+        pages = ["/", "/lag", "/assets/bluebird/A2", "/rejections", "/metrics", "/health/ready"]
         answers = dict(zip(pages, await asyncio.gather(*(ops.get(page) for page in pages)), strict=True))
         assert {page: answer.status_code for page, answer in answers.items()} == dict.fromkeys(pages, 200)
         assert "terms_changed" in (await ops.get("/assets/bluebird/A2?format=json")).text

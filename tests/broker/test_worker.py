@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.effects import Record
 from streams.embedded.ports import free_ports
@@ -68,7 +70,7 @@ async def test_a_group_offset_ahead_of_the_tables_skips_nothing(kafka, group, sy
         consumer.assign(partitions)
         await consumer.commit(await consumer.end_offsets(partitions))
     system()
-    await asyncio.sleep(0)
+    assert all_once(await counted(kafka, group, len(MESSAGES)), rounds=1), "no message has to come for that"
     await deliver(kafka, group)
     assert all_once(await counted(kafka, group, 2 * len(MESSAGES)), rounds=2)
 
@@ -92,3 +94,27 @@ async def test_the_group_offset_of_a_topic_is_that_of_its_slowest_agent(kafka, g
         consumer.assign([partition])
         while await consumer.committed(partition) != ends[-1]:  # noqa: ASYNC110 - the protocol has no event for it
             await asyncio.sleep(0.2)
+
+
+async def test_topics_that_a_worker_has_not_seen_when_it_joined_are_read_soon_after(kafka, group, system):
+    """A broker that is just starting answers that it has none; the group's leader then assigns nothing to anybody."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.delete_topics([counting.source(group).name])
+    system()
+    async with asyncio.timeout(60):
+        while (await state(admin, group)) != "Stable":  # noqa: ASYNC110 - the protocol has no event for it
+            await asyncio.sleep(0.2)
+    await admin.close()
+    await make_topics(kafka, counting.source(group))
+    await deliver(kafka, group)
+    assert all_once(await counted(kafka, group, len(MESSAGES)), rounds=1)
+
+
+async def state(admin, group):
+    """A consumer group's state, as the broker names it; empty while it knows none."""
+    try:
+        (answer,) = await admin.describe_consumer_groups([group])
+    except GroupCoordinatorNotAvailableError:  # of the first group there is
+        return ""
+    return answer.groups[0][2]

@@ -8,8 +8,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
-from streams import settings, views
+from streams import metrics, settings, views
 from streams.cli import main
 from streams.embedded import jars
 from streams.gateway.server import ROUTES
@@ -64,14 +65,37 @@ def test_the_servers_are_of_the_versions_that_the_tests_run_against():
 
 
 def test_health_and_metrics_are_asked_where_they_are():
-    pages = {"gateway": {route.path for route in ROUTES}, "worker": set(views._handlers(None, None, None))}
+    pages = {"gateway": {route.path for route in ROUTES}, "worker": set(views._handlers(None, None))}
     scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     for name, port in (("gateway", "gateway_port"), ("worker", "ops_port")):
-        (asked,) = re.findall(rf"http://127\.0\.0\.1:{settings.DEFAULTS[port]}(/\w+)", SERVICES[name]["healthcheck"]["test"][-1])
+        (asked,) = re.findall(rf"http://127\.0\.0\.1:{settings.DEFAULTS[port]}(/[\w/]+)", SERVICES[name]["healthcheck"]["test"][-1])
         assert {asked, "/metrics"} <= pages[name]
         assert {"job_name": name, "targets": [f"{name}:{settings.DEFAULTS[port]}"]} in [
             {"job_name": job["job_name"], **job["static_configs"][0]} for job in scraped
         ]
+
+
+def test_whatever_ends_is_started_again_whether_by_its_own_code_or_with_the_machine():
+    assert {name for name, service in SERVICES.items() if service.get("restart") != "unless-stopped"} == {"init"}
+
+
+def test_the_alerts_are_rules_on_metrics_that_there_are():
+    assert yaml.safe_load((FOLDER / "prometheus.yml").read_text())["rule_files"] == ["alerts.yml"]
+    (group,) = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]
+    known = {
+        metric._name + ("_total" if metric._type == "counter" else ""): {*metric._labelnames}
+        for metric in vars(metrics).values()
+        if isinstance(metric, MetricWrapperBase)
+    }
+    for rule in group["rules"]:
+        assert set(rule) <= {"alert", "expr", "for", "annotations"}
+        named = re.findall(r"\btranche_\w+", rule["expr"])
+        assert named, rule["alert"]
+        assert all(name in known for name in named), rule["expr"]
+        shown = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+        kept = re.search(r"by \(([^)]*)\)", rule["expr"])
+        labels = set(kept[1].split(", ")) if kept else known[named[0]] | {"instance"}
+        assert shown <= labels, "what the summary shows is still there after the aggregation"
 
 
 def test_the_image_has_all_our_packages_and_does_not_run_as_root():

@@ -1,6 +1,7 @@
 """How services are kept: real processes, small ones."""
 
 import asyncio
+import errno
 import sys
 import time
 
@@ -57,6 +58,24 @@ async def test_a_child_that_keeps_ending_is_started_again_after_growing_pauses(t
     keeper.cancel()
     gaps = [later - earlier for earlier, later in zip([begun, *starts], starts, strict=False)]
     assert all(gap >= pause for gap, pause in zip(gaps, [0.05, 0.1, 0.2, 0.4, 0.8], strict=True))
+
+
+async def test_a_child_that_cannot_be_started_for_a_while_is_started_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(services, "PAUSE_MIN_S", 0.05)
+    child, started = command(tmp_path, "raise SystemExit(3)"), asyncio.Event()
+    await child.start()
+    start, refused = child.start, [OSError(errno.ENOSPC, "No space left on device"), StartError("child", "x", child.log, "")]
+
+    async def reluctant():
+        if refused:
+            raise refused.pop()
+        await start()
+        started.set()
+
+    monkeypatch.setattr(child, "start", reluctant)
+    keeper = asyncio.create_task(keep(child, lambda: None))
+    await asyncio.wait_for(started.wait(), 30)
+    keeper.cancel()
 
 
 async def test_a_killed_child_is_another_process_afterwards(tmp_path):

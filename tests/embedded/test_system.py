@@ -1,6 +1,7 @@
 """The supervisor: whole systems, their workers and gateways played by a small stub."""
 
 import asyncio
+import errno
 import json
 import socket
 import stat
@@ -64,6 +65,18 @@ async def test_a_killed_worker_comes_back_and_the_run_file_knows(given, kafka, p
         known = runfile.read(given.home).processes["worker-1"]
         assert known.pid == system.pids["worker-1"]
         assert known.find()
+
+
+async def test_a_disk_that_is_full_for_a_while_ends_no_keeping_and_the_run_file_is_written_later(given, kafka, postgres, monkeypatch):
+    monkeypatch.setattr(supervisor, "WRITE_AGAIN_S", 0.1)
+    async with System(given, kafka=kafka, postgres=postgres, gateway=False) as system:
+        with monkeypatch.context() as full:
+            full.setattr(runfile, "write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+            for _ in range(2):
+                killed = system.pids["worker-1"]
+                psutil.Process(killed).kill()
+                await until(lambda killed=killed: system.pids["worker-1"] != killed)
+        await until(lambda: runfile.read(given.home).processes["worker-1"].pid == system.pids["worker-1"])
 
 
 async def test_a_second_system_in_the_same_home_is_refused_and_harms_nothing(given, kafka, postgres):

@@ -44,6 +44,16 @@ async def test_copies_and_statements_run_in_their_order(store, written):
     assert await written() == [(1, "late"), (2, None), (3, "")]
 
 
+async def test_a_disk_that_is_full_for_a_moment_is_waited_out(store, sql, written):
+    await sql.execute("""
+        CREATE SEQUENCE tries;
+        CREATE FUNCTION full_twice() RETURNS void LANGUAGE plpgsql AS
+            $$ BEGIN IF nextval('tries') < 3 THEN RAISE 'no room' USING ERRCODE = 'disk_full'; END IF; END $$""")
+    await store.next_offset(*KEY)
+    await store.write(*KEY, 0, 5, [*insert(1), Execute("SELECT full_twice() WHERE $1", [(True,)])])
+    assert await written() == [(1, "x")]
+
+
 async def test_a_statement_that_fails_leaves_neither_rows_nor_offset(store, written):
     await store.next_offset(*KEY)
     started = monotonic()

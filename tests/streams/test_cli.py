@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import psutil
@@ -70,6 +71,20 @@ def test_an_unknown_option_is_a_usage_error(tranche):
     assert "No such option" in done.stderr
 
 
+def test_programs_of_a_checkout_say_what_they_need_where_there_is_none(tranche, tmp_path):
+    code = "import sys, pathlib; from streams import cli; cli.ROOT = pathlib.Path(sys.argv.pop()); cli.main()"
+    for command in (["bench", "diff"], ["chaos"]):
+        done = subprocess.run([sys.executable, "-c", code, *command, str(tmp_path)], capture_output=True, text=True, check=False)
+        assert f"tests/{command[0]} of a checkout" in refused(done)
+
+
+@pytest.mark.parametrize("wrong", [["--minutes", "-1"], ["--seed", "x"], ["--assets", "-5"]])
+def test_chaos_refuses_what_it_cannot_do(tranche, wrong):
+    done = tranche("chaos", *wrong)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Invalid value" in done.stderr
+
+
 def test_the_gateways_command_imports_no_more_than_the_gateway_needs():
     code = "import sys, streams.cli; print(*{name.split('.')[0] for name in sys.modules})"
     imported = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
@@ -102,7 +117,7 @@ def test_up_leaves_a_system_running_that_down_stops(tranche, kafka, postgres):
     assert run.gateway_url in done.stdout
     assert run.secret not in done.stdout
     assert httpx.get(f"{run.gateway_url}/health").status_code == 200
-    assert httpx.get(f"{run.ops_urls[0]}/ready").status_code == 200
+    assert httpx.get(f"{run.ops_urls[0]}/health/ready").status_code == 200
 
     again = refused(tranche(*up))
     assert "runs here already" in again
@@ -125,6 +140,13 @@ def test_what_a_killed_supervisor_left_is_shown_and_stopped(tranche, kafka, post
     assert "a killed supervisor left gateway" in tranche("status").stdout
     assert tranche("down").stdout == "stopped: gateway\n"
     assert run.processes["gateway"].find() is None
+
+
+def test_a_log_that_cannot_be_written_ends_nothing():
+    code = "import structlog; from streams import logs; logs.configure('p'); structlog.get_logger().info('ours'); print('on', flush=True)"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert done.stdout == "on\n"
 
 
 @pytest.mark.parametrize(

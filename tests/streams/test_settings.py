@@ -22,6 +22,8 @@ def test_every_fault_of_the_environment_is_named_at_once():
         "TRANCHE_POSTGRES": "mysql://x",
         "TRANCHE_SECRET": "short",
         "TRANCHE_SESSION_TIMEOUT_S": "1",
+        "TRANCHE_TABLES": "disk",
+        "TRANCHE_WORKER": "../worker-1",
         "TRANCHE_KAFKA_PORT": "9092",
     }
     with pytest.raises(SettingsError) as caught:
@@ -34,6 +36,20 @@ def test_every_fault_of_the_environment_is_named_at_once():
 def test_a_session_timeout_beyond_the_brokers_bounds_is_a_fault(seconds):
     with pytest.raises(SettingsError, match="TRANCHE_SESSION_TIMEOUT_S"):
         load({"TRANCHE_SESSION_TIMEOUT_S": seconds})
+
+
+@pytest.mark.parametrize("tables", ["", "disk", "RocksDB", "memory "])
+def test_tables_are_in_memory_or_in_rocksdb(tables):
+    assert [load({}).tables, load({"TRANCHE_TABLES": "rocksdb"}).tables] == ["memory", "rocksdb"]
+    with pytest.raises(SettingsError, match=r"TRANCHE_TABLES: .* is none of memory, rocksdb"):
+        load({"TRANCHE_TABLES": tables})
+
+
+@pytest.mark.parametrize("worker", ["", ".", "..", "-w", "a/b", "../w", "w 1", "w" * 101, "w\n"])
+def test_a_workers_name_is_one_that_a_folder_can_have(worker):
+    assert load({"TRANCHE_WORKER": "pod-7.tranche_worker"}).worker == "pod-7.tranche_worker"
+    with pytest.raises(SettingsError, match="TRANCHE_WORKER"):
+        load({"TRANCHE_WORKER": worker})
 
 
 @pytest.mark.parametrize("port", ["", "-1", "1.5", "65536", "²"])
@@ -53,7 +69,8 @@ def test_the_command_line_goes_before_the_environment():
 
 
 def test_settings_survive_the_way_through_a_childs_environment():
-    given = load({"TRANCHE_HOME": "/somewhere", "TRANCHE_SESSION_TIMEOUT_S": "9.5", "TRANCHE_SECRET": "s" * 32})
+    environ = {"TRANCHE_HOME": "/somewhere", "TRANCHE_SESSION_TIMEOUT_S": "9.5", "TRANCHE_TABLES": "rocksdb", "TRANCHE_SECRET": "s" * 32}
+    given = load(environ)
     assert load(environ_of(given)) == given
 
 

@@ -69,6 +69,26 @@ def test_a_rate_is_shown_in_percent_exactly(ppm, shown):
     assert html.percent(ppm) == shown
 
 
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.00042, "0.4 ms"),
+        (0.0123, "12 ms"),
+        (0.9999, "1000 ms"),
+        (3.21, "3.2 s"),
+        (119.4, "119 s"),
+        (120, "2.0 min"),
+        (3_700, "62 min"),
+        (7_200, "2.0 h"),
+        (100_000, "28 h"),
+        (172_800, "2 days"),
+        (1e9, "11,574 days"),
+    ],
+)
+def test_a_length_of_time_is_shown_in_its_largest_unit(seconds, shown):
+    assert html.duration(seconds) == shown
+
+
 def test_only_compared_cells_that_differ_from_the_one_above_are_marked():
     columns = (Column("a", lambda row: row["a"], compared=True), Column("b", lambda row: row["b"]))
     read = Reader(html.table(columns, [{"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 2, "b": 2}], "none"))

@@ -1,8 +1,11 @@
 """The ops views, asked over HTTP of a real Faust web server."""
 
+import asyncio
+
 import faust
 import httpx
 import pytest
+from aiokafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.merger.agent import sinks
@@ -11,18 +14,24 @@ from streams import settings, tokens, topics, views
 from streams.embedded import ports
 from streams.store import Store
 from tests.database import assessed, feed, message
+from tests.watched import Watched
 
 VERSIONS, BATCHES, REJECTIONS, _ = sinks(catalog.Catalog({}, {}, ()))
 SECRET = "s" * 32
-PROGRESS = [
-    {"agent": "intake", "topic": "assets.ingest", "partition": p, "table_offset": 7, "end_offset": 9, "lag": p, "open": True}
-    for p in range(3)
-]
 PAGES = ("/", "/lag", "/assets", "/assets/bluebird/x", "/rejections")
 
 
 @pytest.fixture
-async def serve(store, tmp_path):
+def seen(tmp_path):
+    """Three partitions with 0, 1 and 2 records to do."""
+    seen = Watched(tmp_path, intake=[7, 6, 5])
+    for number in (1, 2):
+        seen.input(number, 0, 8 - number, 8, 8)
+    return seen
+
+
+@pytest.fixture
+async def serve(store, tmp_path, seen):
     """A function that serves the views and gives a client of them."""
     running = []
 
@@ -30,11 +39,10 @@ async def serve(store, tmp_path):
         port = ports.free_port()
         environ = {"TRANCHE_OPS_HOST": host, "TRANCHE_OPS_PORT": str(port), "TRANCHE_SECRET": SECRET}
         app = faust.App("test", broker="kafka://127.0.0.1:1", web_bind=host, web_port=port, datadir=tmp_path)
-        views.install(app, store, settings.load(environ), lambda: PROGRESS)
+        views.install(app, store, settings.load(environ), seen.watch)
         app.web.init_server()
         await app.web.start_server()
         client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20)
-        client.app = app
         running.append((app, client))
         return client
 
@@ -57,6 +65,11 @@ async def loans(store):
     await feed(store, REJECTIONS, [message(topics.REJECTED, events.encode(letter))])
 
 
+def steady(rows):
+    """Without what goes on from one look to the next."""
+    return [{name: value for name, value in row.items() if name not in {"oldest_s", "still_s"}} for row in rows]
+
+
 async def test_every_page_is_served_as_html_and_as_json_both_ways_of_asking(serve, loans):
     client = await serve()
     for path in ("/", "/lag", "/assets/bluebird/%3Ci%3Ex", "/rejections", "/assets"):
@@ -66,11 +79,11 @@ async def test_every_page_is_served_as_html_and_as_json_both_ways_of_asking(serv
         assert "style-src 'self'" in page.headers["content-security-policy"]
         asked, accepted = await client.get(f"{path}?format=json"), await client.get(path, headers={"Accept": "application/json"})
         assert asked.headers["content-type"] == accepted.headers["content-type"] == "application/json"
-        assert asked.json() == accepted.json()
+        assert steady(asked.json()) == steady(accepted.json())
         assert isinstance(asked.json(), list)
 
 
-async def test_the_pages_say_what_the_database_and_the_worker_say(serve, loans):
+async def test_the_pages_say_what_the_database_and_the_worker_say(serve, loans, seen):
     client = await serve()
     (batch,) = (await client.get("/?format=json")).json()
     assert (batch["batch"], batch["state"], batch["documents"], batch["error"]) == ("<i>b1", "processing", 4, "<i>cut")
@@ -83,7 +96,8 @@ async def test_the_pages_say_what_the_database_and_the_worker_say(serve, loans):
     assert (letter["reason"], letter["document"]) == ("<i>r", "PGk+")
     assert (await client.get("/rejections", params={"batch": "other", "format": "json"})).json() == []
     assert (await client.get("/?originator=nobody&format=json")).json() == []
-    assert (await client.get("/lag?format=json")).json() == PROGRESS
+    found, known = (await client.get("/lag?format=json")).json(), await seen.watch.progress()
+    assert steady(found) == steady(known)
 
 
 async def test_an_unknown_asset_is_not_found_and_an_impossible_one_refused(serve):
@@ -129,7 +143,7 @@ async def test_elsewhere_every_page_needs_an_operators_token(serve):
             assert (await client.get(path, params={"token": token.encode(errors="surrogateescape")})).status_code == 401
         assert (await client.get(path)).status_code == 401
         assert (await client.get(path, headers={"Authorization": f"Bearer {operator}"})).status_code in {200, 404}
-    assert (await client.get("/ready")).status_code == 503, "readiness is for everyone, and this worker has joined nothing"
+    assert (await client.get("/health/ready")).status_code == 200, "readiness is for everyone"
 
 
 async def test_a_token_in_the_address_moves_into_a_cookie(serve):
@@ -140,36 +154,55 @@ async def test_a_token_in_the_address_moves_into_a_cookie(serve):
     assert (await client.get(answer.headers["location"])).status_code == 200
 
 
-async def test_an_open_address_without_a_secret_is_refused_at_start(store, tmp_path):
+async def test_an_open_address_without_a_secret_is_refused_at_start(store, tmp_path, seen):
     app = faust.App("test", broker="kafka://127.0.0.1:1", datadir=tmp_path)
     with pytest.raises(settings.SettingsError, match="TRANCHE_SECRET"):
-        views.install(app, store, settings.load({"TRANCHE_OPS_HOST": "0.0.0.0"}), lambda: PROGRESS)
+        views.install(app, store, settings.load({"TRANCHE_OPS_HOST": "0.0.0.0"}), seen.watch)
 
 
-async def test_metrics_have_the_lag_of_exactly_the_partitions_held_now(serve):
+async def test_metrics_are_of_exactly_the_partitions_held_now(serve, seen):
     client = await serve()
 
-    async def lags() -> dict[str, float]:
+    async def gauges(name: str) -> dict[str, float]:
         families = text_string_to_metric_families((await client.get("/metrics")).text)
-        return {
-            sample.labels["partition"]: sample.value for family in families if family.name == "tranche_lag" for sample in family.samples
-        }
+        return {sample.labels["partition"]: sample.value for family in families if family.name == name for sample in family.samples}
 
-    assert await lags() == {"0": 0, "1": 1, "2": 2}
-    moved = PROGRESS.pop()
-    try:
-        assert await lags() == {"0": 0, "1": 1}
-    finally:
-        PROGRESS.append(moved)
+    assert await gauges("tranche_lag") == {"0": 0, "1": 1, "2": 2}
+    assert (await gauges("tranche_still_seconds"))["0"] == 0 < (await gauges("tranche_still_seconds"))["2"]
+    assert (await gauges("tranche_oldest_seconds"))["0"] == 0 < (await gauges("tranche_oldest_seconds"))["1"]
+    del seen.known[TopicPartition("in", 2)]
+    for name in ("tranche_lag", "tranche_still_seconds", "tranche_oldest_seconds"):
+        assert set(await gauges(name)) == {"0", "1"}
 
 
-async def test_a_worker_is_ready_when_it_has_joined_and_its_database_answers(serve):
+async def test_a_worker_is_ready_when_it_has_joined_its_database_answers_and_every_partition_moves(serve, seen):
     client = await serve()
-    client.app.rebalancing_count = 1
-    answer = await client.get("/ready")
-    assert (answer.status_code, answer.json()) == (200, {"ready": True, "joined": True, "database": True})
-    client.app.rebalancing = True
-    assert (await client.get("/ready")).json()["joined"] is False
+    answer = await client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "joined": True, "database": True, "stalled": []})
+    seen.watch.stalled_s = 0.01
+    await asyncio.sleep(0.02)
+    answer = await client.get("/health/ready")
+    told = [(row["agent"], row["partition"], row["why"]) for row in answer.json()["stalled"]]
+    assert (answer.status_code, answer.json()["ready"]) == (503, False)
+    assert told == [("intake", 1, "waits for a fetch"), ("intake", 2, "waits for a fetch")]
+    seen.watch.stalled_s, seen.in_group = 30, False
+    answer = await client.get("/health/ready")
+    assert (answer.status_code, answer.json()["joined"]) == (503, False)
+
+
+async def test_the_lag_page_shows_what_does_not_move_with_its_reason_and_what_stopped_the_worker(serve, seen):
+    client = await serve()
+    calm = (await client.get("/lag")).text
+    assert "does not move" not in calm.lower()
+    assert "This worker has never stopped itself." in calm
+    stop = {"time": "2026-01-02T03:04:05+00:00", "kind": "fence", "agent": "intake", "partition": 2, "offset": 41, "why": "<i>fenced"}
+    seen.stops.last = [stop, {**stop, "kind": "stall", "agent": "event loop", "partition": -1, "offset": -1}]
+    seen.input(2, 0, None, 8, 8)
+    seen.watch.stalled_s = 0.01
+    await asyncio.sleep(0.02)
+    page = (await client.get("/lag")).text
+    assert page.index("Does not move") < page.index("the group does not say where to begin") < page.index("By partition")
+    assert page.index("Last stops") < page.index("2026-01-02 03:04:05") < page.index("&lt;i&gt;fenced") < page.index("event loop")
 
 
 async def test_without_the_database_the_pages_say_so_and_the_lag_is_still_there(serve):
@@ -178,4 +211,4 @@ async def test_without_the_database_the_pages_say_so_and_the_lag_is_still_there(
         answer = await client.get(path)
         assert (answer.status_code, "does not answer" in answer.text) == (503, True)
     assert (await client.get("/lag")).status_code == 200
-    assert (await client.get("/ready")).json()["database"] is False
+    assert (await client.get("/health/ready")).json()["database"] is False

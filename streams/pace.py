@@ -1,0 +1,55 @@
+"""How much of what waits one Step takes: few messages when the agent is idle, many when its input is deep.
+
+A transaction costs about the same for one message as for megabytes, so a Step takes what waits. But while an agent computes nothing else
+runs in its worker, neither the other agents nor the answers to their transactions. So what it takes is bounded by time: by as many bytes as
+it computes in COMPUTE_S. Nobody knows that beforehand. A megabyte of loans takes a digest's comparison 7 ms, all of intake 50 ms and the
+matcher, with a deep book, seconds. So it is tried out:
+
+- after a Step that took all that it might, and less than half of COMPUTE_S, the next may take twice as much;
+- after a Step that took longer than COMPUTE_S, the next may take half as much.
+
+An idle agent's Steps say nothing of this and change nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Final, TypeVar
+
+from streams.effects import Message
+
+COMPUTE_S: Final = 0.1
+FIRST_BYTES: Final = 64 * 1024
+LEAST_BYTES: Final = 16 * 1024  # below that a transaction costs more than its computing
+
+T = TypeVar("T")
+
+
+class Pace:
+    """One agent's pace, in all of its partitions. `bytes` is what its next Step may take: a message more than reaches it is left."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self.bytes = min(FIRST_BYTES, most_bytes)
+
+    def took(self, size: int, seconds: float) -> None:
+        """A Step of `size` bytes was computed in `seconds`."""
+        if seconds > COMPUTE_S:
+            self.bytes = max(self.bytes // 2, min(LEAST_BYTES, self._most))
+        elif size >= self.bytes and seconds < COMPUTE_S / 2:
+            self.bytes = min(self.bytes * 2, self._most)
+
+    def timed(self, compute: Callable[..., T]) -> Callable[..., T]:
+        """An agent's `compute`, whose last argument is the Step's messages, keeping this pace."""
+
+        def computed(*arguments: Sequence[Message]) -> T:
+            began = perf_counter()
+            effects = compute(*arguments)
+            self.took(size_of(arguments[-1]), perf_counter() - began)
+            return effects
+
+        return computed
+
+
+def size_of(messages: Sequence[Message]) -> int:
+    """The bytes of the messages' values."""
+    return sum(len(message.value) for message in messages)
