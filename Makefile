@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench lock clean
+.PHONY: setup demo test lint bench soak lock clean
 
 setup: .venv/.done
 
@@ -26,6 +26,11 @@ lint: setup
 
 bench: setup
 	$(BIN)/tranche bench all
+
+# Simulations with new seeds for so many minutes.
+MINUTES ?= 60
+soak: setup
+	$(BIN)/python -m tests.simulation --minutes $(MINUTES) --first $$(date +%s)
 
 lock:
 	uv pip compile --universal --python-version 3.11 --all-extras --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock
