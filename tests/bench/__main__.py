@@ -15,16 +15,14 @@ from rich.console import Console
 
 from streams import logs
 from streams.embedded.errors import UserError
-from tests.bench import agents, diff, report, runner, upload
+from tests.bench import agents, diff, latency, recovery, report, runner, scale, upload
 from tests.bench.process import RunError
-
-WIDTH: Final = 130  # of the tables, where the output is no terminal
 
 
 def compared(name: str, opened: runner.Open, runs: int) -> dict[str, Any]:
     """Run a bench of subjects and print its table; returns its figures."""
     bench, outcomes = runner.run(name, opened, runs, Console(stderr=True))
-    report.show(bench, outcomes, Console(width=None if sys.stdout.isatty() else WIDTH))
+    report.show(bench, outcomes, Console(width=None if sys.stdout.isatty() else report.WIDTH))
     return report.figures(bench, outcomes)
 
 
@@ -35,6 +33,9 @@ BENCHES: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     "pipeline": partial(compared, "pipeline", agents.pipeline),
     "single": partial(compared, "single", agents.single),
     "upload": upload.main,
+    "recovery": recovery.main,
+    "latency": latency.main,
+    "scale": scale.main,
 }
 
 

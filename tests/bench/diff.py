@@ -48,9 +48,15 @@ def _bench(jobs: "_Jobs", size: int) -> Bench:
     def streams(store: str, *settings: str) -> Run:
         return functools.partial(jobs.kafka_streams, ("--store", store, *settings))
 
+    def tranche(job: str, tables: str) -> Run:
+        return functools.partial(jobs.tranche, job, tables)
+
     job = f"{ASSETS:,} assets of {size} bytes in, compared with the table, the table written, the changed ones out"
     subjects = (
-        Subject("", "Tranche, exactly once, in memory", jobs.tranche),
+        Subject("", "Tranche, exactly once, in memory", tranche("diff", "memory")),
+        Subject("rocksdb", "Tranche, exactly once, RocksDB", tranche("diff", "rocksdb")),
+        Subject("at_least_once", "Tranche, at least once, in memory", tranche("diff_at_least_once", "memory")),
+        Subject("at_least_once_rocksdb", "Tranche, at least once, RocksDB", tranche("diff_at_least_once", "rocksdb")),
         Subject("kafka_streams", "Kafka Streams, exactly_once_v2, in memory", streams("memory", *EXACTLY_ONCE), peer=True),
         Subject("kafka_streams_rocksdb", "Kafka Streams, exactly_once_v2, RocksDB", streams("rocksdb", *EXACTLY_ONCE), peer=True),
         Subject("kafka_streams_alo", "Kafka Streams, at_least_once, in memory", streams("memory", *AT_LEAST_ONCE), peer=True),
@@ -58,9 +64,14 @@ def _bench(jobs: "_Jobs", size: int) -> Bench:
         Subject("quix", "Quix Streams, at least once, RocksDB", jobs.quix, peer=True),
         Subject("faust", f"Faust, at least once, in memory ({FAUST_ASSETS:,} assets)", jobs.faust, peer=True),
     )
-    return Bench(
-        "diff", job, subjects, (Goal("ratio_kafka_streams", 1.5, ratio_to("kafka_streams")), Goal("ratio_quix", 2.5, ratio_to("quix")))
+    goals = (
+        Goal("ratio_at_least_once", 0.85, ratio_to("at_least_once")),
+        Goal("ratio_at_least_once_rocksdb", 0.85, ratio_to("at_least_once_rocksdb", "rocksdb")),
+        Goal("ratio_kafka_streams", 1.5, ratio_to("kafka_streams")),
+        Goal("ratio_kafka_streams_rocksdb", 1.5, ratio_to("kafka_streams_rocksdb", "rocksdb")),
+        Goal("ratio_quix", 2.5, ratio_to("quix")),
     )
+    return Bench("diff", job, subjects, goals)
 
 
 class _Jobs:
@@ -69,10 +80,11 @@ class _Jobs:
     def __init__(self, kafka: str, work: Path) -> None:
         self._kafka, self._work = kafka, work
 
-    def tranche(self, run: str, say: Say) -> Measured:
+    def tranche(self, job: str, tables: str, run: str, say: Say) -> Measured:
         with self._topics(run, (tranche_diff.out(run), tranche_diff.digests(run))):
             say("measuring")
-            with system.run_worker("diff", ASSETS, kafka=self._kafka, group=run, log=self._work / f"{run}.log") as worker:
+            log = self._work / f"{run}.log"
+            with system.run_worker(job, ASSETS, kafka=self._kafka, group=run, log=log, tables=tables) as worker:
                 figures = worker.figures(LIMIT_S)
         if figures.rows != ASSETS:
             raise RunError(f"{run}: {figures.rows} table rows were written, not {ASSETS}")

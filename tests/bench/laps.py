@@ -1,6 +1,6 @@
 """Measures a worker from inside: from the first asset that an agent sees to the commit of the last that an agent must see.
 
-The probes wrap a stage's function and state; the Step, the runner and the app are those of every worker.
+The probes wrap a stage's function, and what counts the Steps; the Step, the runner and the app are those of every worker.
 """
 
 import json
@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from streams.effects import Effects, Message, Rows, Stage, State
+from streams import metrics
+from streams.effects import Effects, Message, Stage
 from tests.bench.peers.lap import peak_rss_mb
 
 Count = Callable[[Message], int]
@@ -20,6 +21,7 @@ class Laps:
 
     def __init__(self, assets: int) -> None:
         self.assets, self.committed, self.rows, self.started = assets, 0, 0, 0.0
+        self._under_way: dict[int, int] = {}  # partition -> assets of the Step under way
 
     def first(self, stage: Stage) -> Stage:
         """The stage, beginning a lap with the first message that it sees."""
@@ -31,13 +33,24 @@ class Laps:
         return replace(stage, compute=compute)
 
     def last(self, stage: Stage, count: Count) -> Stage:
-        """The stage, ending a lap with the commit of the last asset; `count` says how many assets are in a message."""
+        """The stage, ending a lap with the commit of the last asset; `count` says how many assets are in a message.
+
+        A Step is counted when it has been committed and its rows have been taken in, and only then.
+        """
 
         def compute(state: Any, messages: Sequence[Message]) -> Effects:
-            state.under_way = sum(map(count, messages))
-            return stage.compute(state.state, messages)
+            self._under_way[messages[0].partition] = sum(map(count, messages))
+            return stage.compute(state, messages)
 
-        return replace(stage, compute=compute, state=lambda: _Counted(stage.state(), self.done))
+        committed = metrics.step
+
+        def step(agent: str, partition: int, *, rows: int, **figures: Any) -> None:
+            committed(agent, partition, rows=rows, **figures)
+            if agent == stage.name:
+                self.done(self._under_way.pop(partition), rows)
+
+        metrics.step = step
+        return replace(stage, compute=compute)
 
     def done(self, assets: int, rows: int) -> None:
         self.committed += assets
@@ -46,19 +59,6 @@ class Laps:
             seconds = time.perf_counter() - self.started
             print(json.dumps({"assets_per_s": round(self.committed / seconds), "rss_mb": peak_rss_mb(), "rows": self.rows}), flush=True)
             self.committed, self.rows, self.started = 0, 0, 0.0
-
-
-class _Counted:
-    """A State that says how many assets were committed: the Step applies rows after the commit, and only then."""
-
-    def __init__(self, state: State, done: Callable[[int, int], None]) -> None:
-        self.state, self.under_way, self._done = state, 0, done
-
-    def apply(self, rows: Rows) -> None:
-        self.state.apply(rows)
-        if self.under_way:  # and not the table's rows of an opening
-            self._done(self.under_way, len(rows))
-            self.under_way = 0
 
 
 def documents(message: Message) -> int:

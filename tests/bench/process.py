@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 CHECKOUT: Final = Path(__file__).parents[2]
 TAIL_CHARACTERS: Final = 2_000
@@ -32,8 +32,16 @@ class Running:
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self._process, self._log = process, log
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def figures(self, limit_s: float) -> Measured:
-        """Wait for the next line of figures.
+        """Wait for the next line of figures; `said` says what it raises."""
+        return Measured(**self.said(limit_s))
+
+    def said(self, limit_s: float) -> dict[str, Any]:
+        """Wait for the next line of JSON.
 
         Raises:
             RunError: none came within `limit_s` seconds; the process is then killed.
@@ -44,7 +52,7 @@ class Running:
         try:
             for line in self._process.stdout:
                 if line.startswith("{"):
-                    return Measured(**json.loads(line))
+                    return json.loads(line)
         finally:
             timer.cancel()
         code = self._process.wait()

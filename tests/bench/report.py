@@ -1,12 +1,14 @@
 """A bench's outcome, twice: a table for people and one JSON object for programs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console, Group
 from rich.table import Table
 
 from tests.bench.runner import Bench, Outcome
+
+WIDTH: Final = 130  # of the tables, where the output is no terminal
 
 
 def figures(bench: Bench, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:

@@ -78,12 +78,12 @@ def rate(outcomes: Mapping[str, Outcome]) -> float | None:
     return outcomes[""].assets_per_s
 
 
-def ratio_to(peer: str) -> Callable[[Mapping[str, Outcome]], float | None]:
-    """The goal is our rate divided by a peer's, both medians of the same rounds."""
+def ratio_to(other: str, ours: str = "") -> Callable[[Mapping[str, Outcome]], float | None]:
+    """The goal is the rate of one of our subjects divided by another's, both medians of the same rounds."""
 
     def ratio(outcomes: Mapping[str, Outcome]) -> float | None:
-        ours, theirs = outcomes[""].assets_per_s, outcomes[peer].assets_per_s
-        return ours / theirs if ours and theirs else None
+        rate, others = outcomes[ours].assets_per_s, outcomes[other].assets_per_s
+        return rate / others if rate and others else None
 
     return ratio
 

@@ -21,8 +21,13 @@ SESSION_TIMEOUT_S: Final = 30  # longer than any pause that a bench makes
 def kafka_with_topics(home: Path) -> Iterator[str]:
     """The address of a broker that has Tranche's topics and nothing in them."""
     with Kafka(home) as kafka:
-        asyncio.run(create_topics(kafka.address))
+        make_topics(kafka.address)
         yield kafka.address
+
+
+def make_topics(kafka: str) -> None:
+    """Give a new broker Tranche's topics."""
+    asyncio.run(create_topics(kafka))
 
 
 @contextmanager
@@ -33,10 +38,14 @@ def postgres_with_tables(home: Path) -> Iterator[str]:
         yield postgres.address
 
 
-def run_worker(job: str, assets: int, *, kafka: str, group: str, log: Path, postgres: str = "") -> AbstractContextManager[Running]:
-    """A worker under measurement (`tests/bench/worker.py`), with the environment of any worker."""
+def run_worker(
+    job: str, assets: int, *, kafka: str, group: str, log: Path, postgres: str = "", tables: str = "memory", name: str = "worker-1"
+) -> AbstractContextManager[Running]:
+    """A worker under measurement (`tests/bench/worker.py`), with the environment of any worker; its home is named as its log."""
     environ = {
-        "TRANCHE_HOME": str(log.parent),
+        "TRANCHE_HOME": str(log.with_suffix("")),
+        "TRANCHE_TABLES": tables,
+        "TRANCHE_WORKER": name,
         "TRANCHE_KAFKA": kafka,
         "TRANCHE_POSTGRES": postgres,
         "TRANCHE_GROUP": group,

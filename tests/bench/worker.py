@@ -1,8 +1,9 @@
-"""A worker under measurement: `python -m tests.bench.worker diff|intake|pipeline ASSETS`, with the TRANCHE_ variables of any worker.
+"""A worker under measurement: `python -m tests.bench.worker JOB ASSETS`, with the TRANCHE_ variables of any worker.
 
 It prints a line of JSON for every ASSETS assets (`tests/bench/laps.py`) and runs until it is ended. `diff` runs the peers' job, `intake`
-the intake agent alone, `pipeline` every agent there is, measured from intake to the router's sell offers. Each imports only what it
-needs: its peak memory is a figure too.
+the intake agent alone, `pipeline` every agent there is, measured from intake to the router's sell offers; `latency` is every agent,
+measured from outside; `recovery` says when so many partitions of intake are open. Each imports only what it needs: its peak memory is a
+figure too.
 """
 # ruff: noqa: PLC0415 - see above
 
@@ -22,6 +23,13 @@ def diff(own: Settings, laps: Laps) -> app.App:
     return app.build(own, [laps.last(laps.first(tranche_diff.stage(own.group)), documents)])
 
 
+def diff_at_least_once(own: Settings, laps: Laps) -> app.App:
+    from tests.bench import at_least_once
+
+    app.KafkaBroker = at_least_once.PlainBroker
+    return diff(own, laps)
+
+
 def intake(own: Settings, laps: Laps) -> app.App:
     from agents.intake.agent import stages
 
@@ -39,7 +47,28 @@ def pipeline(own: Settings, laps: Laps) -> app.App:
     return app.build(own, by_name.values(), sinks, Store(own.postgres))
 
 
-JOBS: Final[dict[str, Callable[[Settings, Laps], app.App]]] = {"diff": diff, "intake": intake, "pipeline": pipeline}
+def every(own: Settings, _laps: Laps) -> app.App:
+    from streams.store import Store
+
+    return app.build(own, *app.discover(own.load_catalog()), Store(own.postgres))
+
+
+def recovery(own: Settings, laps: Laps) -> app.App:
+    from agents.intake.agent import stages
+    from tests.bench import opening
+
+    opening.measure(partitions=laps.assets)
+    return app.build(own, stages(own.load_catalog()))
+
+
+JOBS: Final[dict[str, Callable[[Settings, Laps], app.App]]] = {
+    "diff": diff,
+    "diff_at_least_once": diff_at_least_once,
+    "intake": intake,
+    "pipeline": pipeline,
+    "latency": every,
+    "recovery": recovery,
+}
 
 
 def main() -> None:
