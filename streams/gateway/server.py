@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import structlog
 import uvicorn
@@ -19,6 +20,10 @@ from streams.gateway.outlet import Outlet
 from streams.gateway.problems import ProblemError, render
 from streams.settings import Settings, SettingsError
 from streams.tokens import SECRET_CHARACTERS_MIN
+
+# Of a connection without a request. Common clients let go of one after 5 s: were it the same here, a request would now and then be on its
+# way while we close, and be lost without an answer.
+KEEP_ALIVE_S: Final = 10
 
 log = structlog.get_logger()
 
@@ -77,6 +82,7 @@ def server(settings: Settings, limits: Limits) -> uvicorn.Server:
         proxy_headers=False,
         h11_max_incomplete_event_size=limits.header_bytes,
         limit_concurrency=limits.connections,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(limits.ack_s),
     )
     return uvicorn.Server(config)
