@@ -101,12 +101,18 @@ class Runner:
         """Process a partition's stream until Faust takes it away. The value of each message is a list of our Messages."""
         async for event in stream.events():
             number = event.message.partition
-            for messages in _cut([*event.message.value, *self._waiting(stream, size_of(event.message.value))], self.pace):
-                if not self._current(event.message):  # revoked while the last Step went on: whoever has the partition next does the rest
-                    break
-                before = self._steps.get(number)
-                task = self._steps[number] = asyncio.ensure_future(self._step(number, messages[0].offset, messages, before))
-                await asyncio.shield(task)
+            taken = [*event.message.value, *self._waiting(stream, size_of(event.message.value))]
+            try:
+                for messages in _cut(taken, self.pace):
+                    if not self._current(event.message):  # revoked while the last Step went on: the next holder does the rest
+                        break
+                    before = self._steps.get(number)
+                    task = self._steps[number] = asyncio.ensure_future(self._step(number, messages[0].offset, messages, before))
+                    await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if self._current(event.message):  # started anew without a rebalance: nobody delivers the rest again
+                    self.begin({number: taken[-1].offset + 1})
+                raise
 
     def _waiting(self, stream: Any, size: int) -> Iterable[Message]:
         """What else is in the stream's queue, of the same assignment, as long as the bound is not reached."""
@@ -137,7 +143,7 @@ class Runner:
             held = self.held.get(number)
             if held is None:  # a rebalance is on: what is not done is fetched again, by whoever holds the partition then
                 return
-            if number not in self.connected:
+            if number not in self.connected or not messages:
                 work.begin(CATCHING_UP)
                 await self._connect(held, number, first)
             if messages:  # not before: what the consumer is to begin with may be lost to a rebalance, and a later message come first

@@ -226,3 +226,14 @@ async def test_closing_cuts_what_is_opening(case):
     await turns()
     await case.runner.close()
     assert case.said == ["opens 0", "cut 0"]
+
+
+async def test_what_a_cancelled_task_had_taken_is_done_without_it(case):
+    await case.app.assign(0)
+    stream = Stream(0, 0)
+    stream.message.value = [Message(TOPIC.name, 0, offset, 0, None, bytes(case.runner.pace.bytes), ()) for offset in range(3)]
+    task = asyncio.create_task(case.runner.run(stream))
+    await turns()
+    task.cancel()
+    await case.let_open()
+    assert (case.said[-1], case.made[0].offset, case.stops) == ("step 0 to 2", 2, [])
