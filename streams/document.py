@@ -5,7 +5,7 @@ BSON's grammar: https://bsonspec.org/spec.html. Fields that nobody declared are 
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from struct import Struct, error
 from typing import Any, Final
 
@@ -140,12 +140,19 @@ def _value(doc: bytes, at: int, size: int, kind: int, field: Field) -> int | str
         if rest:
             raise FieldError(field.name, "must be a day: midnight UTC, without a time")
     else:
-        number = _scaled(Decimal128.from_bid(doc[at : at + 16]).to_decimal(), field)
+        number = _scaled(_decimal(doc[at : at + 16], field), field)
     if not field.low <= number <= field.high:
         raise FieldError(
             field.name, f"is {_shown(number, field)}, must be between {_shown(field.low, field)} and {_shown(field.high, field)}"
         )
     return int(number)
+
+
+def _decimal(data: bytes, field: Field) -> Decimal:
+    try:
+        return Decimal128.from_bid(data).to_decimal()
+    except DecimalException as fault:  # 16 bytes can say more than the format has: IEEE 754-2008 calls it non-canonical
+        raise FieldError(field.name, "is no Decimal128: more than 34 digits, or an exponent that there is not") from fault
 
 
 def _scaled(number: Decimal, field: Field) -> int:

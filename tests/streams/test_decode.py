@@ -47,6 +47,7 @@ def same(docs):
 
 
 GOOD = [bson.encode(loan(f"LC{i}", rate=Decimal128(f"0.{i:04}"))) for i in range(12)]
+TOO_LONG = Decimal128.from_bid((6176 << 113 | 2**113 - 1).to_bytes(16, "little"))  # a coefficient of 35 digits
 NAN, MANY = Decimal128("NaN"), Decimal128("1.001")
 BAD = [
     ("asset_id", loan(asset_id=...), "is missing"),
@@ -57,6 +58,7 @@ BAD = [
     ("principal", loan(principal="28000"), "must be a Decimal128, is string"),
     ("principal", loan(principal=NAN), "not a number"),
     ("principal", loan(principal=Decimal128("Infinity")), "is Infinity"),
+    ("principal", loan(principal=TOO_LONG), "is no Decimal128: more than 34 digits"),
     ("principal", loan(principal=MANY), "more than 2 decimals"),
     ("principal", loan(principal=Decimal128("0E+3")), "is 0.00"),
     ("outstanding", loan(outstanding=Decimal128("-0.01")), "is -0.01"),
