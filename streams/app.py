@@ -15,6 +15,7 @@ from streams import admin
 from streams.broker import Broker, KafkaBroker
 from streams.changelog import Keep
 from streams.effects import Message, Sink, Stage, Table
+from streams.pace import Pace
 from streams.runner import FailStop, Runner, Source
 from streams.settings import Settings
 from streams.sink import SinkPartition
@@ -147,19 +148,20 @@ def _keep(settings: Settings) -> Keep | None:
 
 
 def _stage_runner(app: App, stage: Stage, broker: Broker, group: str, keep: Keep | None, source: Source, fail_stop: FailStop) -> Runner:
+    pace = Pace(stage.take_bytes, stage.gather_s)
+    paced = replace(stage, compute=pace.timed(stage.compute))
+
     def hold(number: int) -> Partition:
         # a State of its own, as the matcher's book, is more than its rows: it is built from them in memory
         return Partition(paced, number, broker, group, keep if stage.state is Table else None)
 
-    runner = Runner(app, stage.name, stage.source, hold, source, stage.take_bytes, fail_stop=fail_stop)
-    paced = replace(stage, compute=runner.pace.timed(stage.compute))
-    return runner
+    return Runner(app, stage.name, stage.source, hold, source, pace, fail_stop=fail_stop)
 
 
 def _sink_runner(app: App, sink: Sink, store: Store, source: Source, fail_stop: FailStop) -> Runner:
-    runner = Runner(app, sink.name, sink.source, lambda number: SinkPartition(paced, number, store), source, fail_stop=fail_stop)
-    paced = replace(sink, compute=runner.pace.timed(sink.compute))
-    return runner
+    pace = Pace()
+    paced = replace(sink, compute=pace.timed(sink.compute))
+    return Runner(app, sink.name, sink.source, lambda number: SinkPartition(paced, number, store), source, pace, fail_stop=fail_stop)
 
 
 def run(settings: Settings) -> None:

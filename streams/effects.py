@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from streams.topics import Topic
 
 TAKE_BYTES: Final = 4 * 1024 * 1024  # of one Step's input at most: bounds its memory; `streams/pace.py` bounds its time
+GATHER_S: Final = 0.15  # from the beginning of a Step to that of the next in its partition, unless that is a full one
 
 Headers = tuple[tuple[str, bytes], ...]
 Rows = Mapping[bytes, bytes | None]  # a table's changed rows; None deletes
@@ -82,7 +83,11 @@ class Table(dict[bytes, bytes]):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An agent: one source topic, one table, one pure function. `take_bytes` of input at most go into one Step, or a single message."""
+    """An agent: one source topic, one table, one pure function.
+
+    `take_bytes` of input at most go into one Step, or a single message. `gather_s` is the pace's (`streams/pace.py`): 0 where input comes
+    from outside.
+    """
 
     name: str
     source: Topic
@@ -90,6 +95,7 @@ class Stage:
     compute: Callable[[Any, Sequence[Message]], Effects]
     state: Callable[[], State] = Table
     take_bytes: int = TAKE_BYTES
+    gather_s: float = GATHER_S
 
 
 class Copy(NamedTuple):

@@ -1,9 +1,13 @@
-"""How much of what waits one Step takes: few messages when the agent is idle, many when its input is deep.
+"""How much one Step takes, and when it begins: few messages and at once when the agent is idle, many when its input is deep.
 
-A transaction costs about the same for one message as for megabytes, so a Step takes what waits. But while an agent computes nothing else
-runs in its worker, neither the other agents nor the answers to their transactions. So what it takes is bounded by time: by as many bytes as
-it computes in COMPUTE_S. Nobody knows that beforehand. A megabyte of loans takes a digest's comparison 7 ms, all of intake 50 ms and the
-matcher, with a deep book, seconds. So it is tried out:
+A transaction costs about the same for one message as for megabytes, so a Step takes what waits. And a partition's Steps of less than it
+might take begin GATHER_S apart: input that comes one by one, each from a transaction ahead, would have the worker make a transaction for
+each in every agent (at 100 documents/s all of them together had a core busy with it, and each Step waited 100 ms for its turn). The agents
+that read what comes from outside begin at once: somebody waits for their answer, and nobody ahead of them gathers.
+
+While an agent computes nothing else runs in its worker, neither the other agents nor the answers to their transactions. So what a Step
+takes is bounded by time: by as many bytes as it computes in COMPUTE_S. Nobody knows that beforehand. A megabyte of loans takes a digest's
+comparison 7 ms, all of intake 50 ms and the matcher, with a deep book, seconds. So it is tried out:
 
 - after a Step that took all that it might, and less than half of COMPUTE_S, the next may take twice as much;
 - after a Step that took longer than COMPUTE_S, the next may take half as much.
@@ -15,7 +19,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Final, TypeVar
 
-from streams.effects import Message
+from streams.effects import GATHER_S, TAKE_BYTES, Message
 
 COMPUTE_S: Final = 0.1
 FIRST_BYTES: Final = 64 * 1024
@@ -25,10 +29,13 @@ T = TypeVar("T")
 
 
 class Pace:
-    """One agent's pace, in all of its partitions. `bytes` is what its next Step may take: a message more than reaches it is left."""
+    """One agent's pace, in all of its partitions. `bytes` is what its next Step may take: a message more than reaches it is left.
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
+    A Step of less begins no earlier than `gather_s` after the one before it in its partition.
+    """
+
+    def __init__(self, most_bytes: int = TAKE_BYTES, gather_s: float = GATHER_S) -> None:
+        self._most, self.gather_s = most_bytes, gather_s
         self.bytes = min(FIRST_BYTES, most_bytes)
 
     def took(self, size: int, seconds: float) -> None:

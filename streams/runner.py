@@ -4,8 +4,8 @@
 others compute.
 
 - **Several messages a Step.** A transaction costs about ten milliseconds; an originator that sends one document a message would get
-  fewer than 500 a second. So whatever already waits in the stream's queue is taken along, up to what `streams/pace.py` finds good;
-  nothing is waited for.
+  fewer than 500 a second. So whatever already waits in the stream's queue is taken along, up to what `streams/pace.py` finds good, and
+  what comes until it says that the Step may begin.
 - **Never cut a Step.** Faust cancels an agent's task when its partition goes; the Step runs in a task of its own, shielded, and the
   rebalance waits for it (at most TRANSACTION_MS, then the broker aborts it). A new holder opens only after that.
 - **Opened when assigned**, all partitions side by side and before input comes: each fences its earlier holder at once, and a worker without
@@ -27,7 +27,7 @@ from typing import Any, NoReturn, Protocol
 
 import structlog
 
-from streams.effects import TAKE_BYTES, Message
+from streams.effects import Message
 from streams.pace import Pace, size_of
 from streams.topics import Topic
 
@@ -83,12 +83,12 @@ class Runner:
         topic: Topic,
         hold: Callable[[int], Held],
         source: Source,
-        take_bytes: int = TAKE_BYTES,
+        pace: Pace,
         *,
         fail_stop: FailStop,
     ) -> None:
         self.app, self.name, self.topic, self.partitions = app, name, topic.name, topic.partitions
-        self._hold, self._source, self.pace, self._fail_stop = hold, source, Pace(take_bytes), fail_stop
+        self._hold, self._source, self.pace, self._fail_stop = hold, source, pace, fail_stop
         self.held: dict[int, Held] = {}
         self.work: dict[int, Work] = {}
         self._openings: dict[int, asyncio.Task[None]] = {}
@@ -99,29 +99,39 @@ class Runner:
 
     async def run(self, stream: Any) -> None:
         """Process a partition's stream until Faust takes it away. The value of each message is a list of our Messages."""
+        loop = asyncio.get_running_loop()
+        next_s = loop.time()
         async for event in stream.events():
-            number = event.message.partition
-            taken = [*event.message.value, *self._waiting(stream, size_of(event.message.value))]
+            number, fetched = event.message.partition, [event.message]
             try:
-                for messages in _cut(taken, self.pace):
-                    if not self._current(event.message):  # revoked while the last Step went on: the next holder does the rest
+                await self._gather(stream.channel.queue, fetched, next_s)
+                next_s = loop.time() + self.pace.gather_s
+                for messages in _cut([message for of in fetched if self._current(of) for message in of.value], self.pace):
+                    if not self._current(fetched[-1]):  # revoked while the last Step went on: the next holder does the rest
                         break
                     before = self._steps.get(number)
                     task = self._steps[number] = asyncio.ensure_future(self._step(number, messages[0].offset, messages, before))
                     await asyncio.shield(task)
             except asyncio.CancelledError:
-                if self._current(event.message):  # started anew without a rebalance: nobody delivers the rest again
-                    self.begin({number: taken[-1].offset + 1})
+                if self._current(fetched[-1]):  # started anew without a rebalance: nobody delivers the rest again
+                    self.begin({number: fetched[-1].value[-1].offset + 1})
                 raise
 
-    def _waiting(self, stream: Any, size: int) -> Iterable[Message]:
-        """What else is in the stream's queue, of the same assignment, as long as the bound is not reached."""
-        queue = stream.channel.queue
-        while size < self.pace.bytes and not queue.empty() and self.app.flow_control.is_active():
-            message = queue.get_nowait().message
-            if self._current(message):
-                size += size_of(message.value)
-                yield from message.value
+    async def _gather(self, queue: Any, fetched: list[Any], until_s: float) -> None:
+        """Add to `fetched` what is in the queue, and what comes `until_s`, as long as the bound is not reached.
+
+        There may be a rebalance meanwhile: what came before it is then no longer current, but stands in the list with what came after.
+        """
+        size, loop = size_of(fetched[0].value), asyncio.get_running_loop()
+        while size < self.pace.bytes and self.app.flow_control.is_active():
+            if queue.empty() and loop.time() >= until_s:
+                return
+            try:
+                async with asyncio.timeout_at(until_s if queue.empty() else None):
+                    fetched.append((await queue.get()).message)
+            except TimeoutError:
+                return
+            size += size_of(fetched[-1].value)
 
     def _current(self, message: Any) -> bool:
         """Whether a message is of the assignment that this worker has now."""

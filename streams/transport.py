@@ -17,6 +17,10 @@ from faust.transport.drivers import aiokafka as driver
 from streams.effects import Message
 
 NOTED_MAX: Final = 1000  # fetches of one partition between two looks of the watch; of more the oldest are forgotten
+# A fetch asks for every partition at 2 ms of computing, and one for each record that comes took a third of a core. So while records come, a
+# fetch is answered when so many bytes are there or so many ms have gone by; after FETCH_S without any, by the first record.
+GATHER_BYTES, GATHER_MS = 1024 * 1024, 20
+FIRST_BYTES, FIRST_MS = 1, 100
 FETCH_S: Final = 1.0  # of waiting for records, before looking whether to stop
 ANSWER_S: Final = 2.0  # of waiting for the broker to say where the partitions end
 
@@ -42,12 +46,14 @@ class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - no setting reaches it
-        consumer._fetch_max_wait_ms = 100  # noqa: SLF001
+        consumer._fetch_max_wait_ms = FIRST_MS  # noqa: SLF001
         return consumer
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
         """Faust's own, and a note of what it found: nothing is awaited between the consumer's step forward and the note."""
         found = await super()._fetch_records(*args, **kwargs)
+        fetcher: Any = self._ensure_consumer()._fetcher  # noqa: SLF001 - it asks these two of itself before each fetch
+        fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = (GATHER_BYTES, GATHER_MS) if found else (FIRST_BYTES, FIRST_MS)  # noqa: SLF001
         if found:
             noted = self._notes()
             for tp, records in found.items():

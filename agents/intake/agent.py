@@ -24,7 +24,7 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
     def compute(table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:
         return take_in(catalog, table, messages)
 
-    return (Stage("intake", topics.INGEST, topics.INTAKE_TABLE, compute),)
+    return (Stage("intake", topics.INGEST, topics.INTAKE_TABLE, compute, gather_s=0),)
 
 
 def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:

@@ -31,7 +31,7 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
                 effects.rows[key] = plan.row
         return effects
 
-    return (Stage("trader", topics.PORTFOLIOS, topics.TRADER_TABLE, compute),)
+    return (Stage("trader", topics.PORTFOLIOS, topics.TRADER_TABLE, compute, gather_s=0),)
 
 
 def _fault(message: Message, portfolio: Portfolio, markets: tuple[str, ...]) -> str:

@@ -4,8 +4,10 @@ import asyncio
 from types import SimpleNamespace
 
 from streams.effects import Message
+from streams.pace import Pace
 from streams.runner import Runner
 from streams.topics import Topic
+from tests.simulation.clock import VirtualLoop
 from tests.simulation.front import Event, Fetched, FlowControl, Queue, Signal
 
 
@@ -38,12 +40,72 @@ class Stream:
         yield self.event
 
 
-async def test_no_step_begins_once_a_revocation_has_waited_for_the_one_under_way():
-    app = SimpleNamespace(
+class Trickle(Stream):
+    """A stream whose events come at times (s), each of a generation; the first is taken by Faust, the others wait in its queue."""
+
+    def __init__(self, app, *comes):
+        super().__init__(0)
+        self._app, self._comes = app, comes
+
+    async def events(self):
+        for offset, (at, generation) in enumerate(self._comes):
+            asyncio.get_running_loop().call_at(at, self._put, offset, generation)
+        while True:
+            yield await self.channel.queue.get()
+
+    def _put(self, offset, generation):
+        self._app.consumer_generation_id = generation
+        self.channel.queue.put_nowait(Event(Fetched("in", 0, generation, [Message("in", 0, offset, 0, None, b"x", ())])))
+
+
+def app_in_flow():
+    return SimpleNamespace(
         on_partitions_revoked=Signal(), on_partitions_assigned=Signal(), flow_control=FlowControl(active=True), consumer_generation_id=1
     )
+
+
+def steps_of(comes, pace):
+    """The offsets of each Step, and the time at which it began, of input that comes so."""
+    found, loop = [], VirtualLoop()
+
+    class Timed(Held):
+        async def step(self, messages):
+            found.append((round(loop.time(), 3), [message.offset for message in messages]))
+            self.offset = messages[-1].offset
+
+    async def whole():
+        app = app_in_flow()
+        runner = Runner(app, "agent", Topic("in", 1), lambda _: Timed(), None, pace, fail_stop=None)
+        runner.connected.add(0)
+        running = asyncio.ensure_future(runner.run(Trickle(app, *comes)))
+        await asyncio.sleep(60)
+        running.cancel()
+
+    loop.run(whole())
+    return found
+
+
+def test_the_first_of_what_comes_one_by_one_is_done_at_once_and_the_next_together_a_while_later():
+    comes = [(1.0, 1), (1.05, 1), (1.1, 1), (1.16, 1), (9.0, 1)]
+    assert steps_of(comes, Pace(1000, gather_s=0.15)) == [(1.0, [0]), (1.15, [1, 2]), (1.3, [3]), (9.0, [4])]
+
+
+def test_an_agent_that_does_not_gather_does_each_when_it_comes():
+    assert steps_of([(1.0, 1), (1.05, 1), (1.1, 1)], Pace(1000, gather_s=0)) == [(1.0, [0]), (1.05, [1]), (1.1, [2])]
+
+
+def test_a_full_step_waits_for_nothing():
+    assert steps_of([(1.0, 1), (1.02, 1), (1.03, 1)], Pace(2, gather_s=0.15)) == [(1.0, [0]), (1.03, [1, 2])]
+
+
+def test_what_came_before_a_rebalance_is_left_and_what_came_after_it_is_done():
+    assert steps_of([(1.0, 1), (1.05, 1), (1.1, 2)], Pace(1000, gather_s=0.15)) == [(1.0, [0]), (1.15, [2])]
+
+
+async def test_no_step_begins_once_a_revocation_has_waited_for_the_one_under_way():
+    app = app_in_flow()
     held, place = Held(), SimpleNamespace(topic="in", partition=0)
-    runner = Runner(app, "agent", Topic("in", 1), lambda _: held, None, 1, fail_stop=None)
+    runner = Runner(app, "agent", Topic("in", 1), lambda _: held, None, Pace(1), fail_stop=None)
     running = asyncio.ensure_future(runner.run(Stream(0, 1)))
     await held.begun.wait()
     app.flow_control.active = False

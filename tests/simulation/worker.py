@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from streams.effects import Message, Sink, Stage
+from streams.pace import Pace
 from streams.runner import Runner
 from streams.sink import SinkPartition
 from streams.step import Partition
@@ -51,13 +52,13 @@ class Worker:
         self.front.isolated = self.broker.isolated
         store = SimulatedStore(servers.network, servers.database, self.process)
         for stage in agents.stages:
-            self._add(stage.name, stage.source, self._partition(stage), min(stage.take_bytes, agents.take_bytes))
+            self._add(stage.name, stage.source, self._partition(stage), Pace(min(stage.take_bytes, agents.take_bytes), stage.gather_s))
         for sink in agents.sinks:
-            self._add(sink.name, sink.source, self._sink_partition(sink, store), agents.take_bytes)
+            self._add(sink.name, sink.source, self._sink_partition(sink, store), Pace(agents.take_bytes))
         self.process.start(self.front.run())
 
-    def _add(self, name: str, topic: Any, hold: Callable[[int], Any], take_bytes: int) -> None:
-        runner = Runner(self.front, name, topic, hold, self._source, take_bytes, fail_stop=self._fail_stop)
+    def _add(self, name: str, topic: Any, hold: Callable[[int], Any], pace: Pace) -> None:
+        runner = Runner(self.front, name, topic, hold, self._source, pace, fail_stop=self._fail_stop)
         self.front.runners.append(runner)
 
     def _partition(self, stage: Stage) -> Callable[[int], Partition]:

@@ -7,6 +7,7 @@ import pytest
 from faust.types import TP
 
 from streams.effects import Message
+from streams.pace import Pace
 from streams.runner import Runner
 from streams.topics import Topic
 
@@ -89,7 +90,7 @@ async def source(topic, number, start, end):
 class Case:
     def __init__(self, fault=None):
         self.app, self.said, self.made, self.stops, self.fault = App(), [], [], [], fault
-        self.runner = Runner(self.app, "agent", TOPIC, self.hold, source, fail_stop=lambda *stop: self.stops.append(stop))
+        self.runner = Runner(self.app, "agent", TOPIC, self.hold, source, Pace(gather_s=0), fail_stop=lambda *stop: self.stops.append(stop))
 
     def hold(self, number):
         self.made.append(Held(number, self.said, self.fault))
