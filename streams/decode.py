@@ -11,7 +11,7 @@ Why not pymongoarrow, at about 225,000 such documents a second: where an int is 
 field that stands twice in one document shifts the column of the documents after it; both pass silently.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -53,9 +53,9 @@ class Decoded(NamedTuple):
 
 def decode(docs: Sequence[bytes], fields: Sequence[Field]) -> Decoded:
     """Decode and check documents that have passed `frames.split`. A null stands where a field is absent that may be."""
-    schema = pa.schema([pa.field(f.column, ARROW[f.kind]) for f in fields])
     if len(docs) < FEW:
-        return _with_plain(docs, fields, pa.RecordBatch.from_pylist([], schema=schema), np.empty(0, np.int64))
+        return _plain(docs, range(len(docs)), fields)
+    schema = _schema(fields)
     buffer = Buffer(b"".join([*docs, PAD]), np.fromiter(map(len, docs), np.int64, len(docs)))
     walked = _walk(docs, fields, buffer)
     rows = np.flatnonzero(walked.done)
@@ -85,23 +85,31 @@ def _walk(docs: Sequence[bytes], fields: Sequence[Field], buffer: Buffer) -> Wal
 
 def _with_plain(docs: Sequence[bytes], fields: Sequence[Field], fast: pa.RecordBatch, rows: Ints) -> Decoded:
     """Read what the lock-step left over one by one, and put the accepted in their places."""
+    plain = _plain(docs, np.setdiff1d(np.arange(len(docs)), rows, assume_unique=True).tolist(), fields)
+    if not len(plain.rows):
+        return Decoded(fast, rows, plain.faults)
+    places = np.concatenate([rows, plain.rows])
+    order = np.argsort(places, kind="stable")
+    both = pa.Table.from_batches([fast, plain.columns]).take(pa.array(order)).combine_chunks()
+    return Decoded(both.to_batches()[0], places[order], plain.faults)
+
+
+def _plain(docs: Sequence[bytes], index: Iterable[int], fields: Sequence[Field]) -> Decoded:
+    """Read the documents at `index` one by one."""
     faults: list[Fault] = []
     values: list[Mapping[str, Any]] = []
-    index: list[int] = []
-    for i in np.setdiff1d(np.arange(len(docs)), rows, assume_unique=True).tolist():
+    rows: list[int] = []
+    for i in index:
         try:
             values.append(document.read(docs[i], fields))
-            index.append(i)
+            rows.append(i)
         except document.FieldError as fault:
             faults.append(Fault(i, fault.field, fault.reason))
-    if not index:
-        return Decoded(fast, rows, faults)
-    plain = pa.RecordBatch.from_pylist(values, schema=fast.schema)
-    if not len(rows):
-        return Decoded(plain, np.array(index, np.int64), faults)
-    order = np.argsort(np.concatenate([rows, index]), kind="stable")
-    both = pa.Table.from_batches([fast, plain]).take(pa.array(order)).combine_chunks()
-    return Decoded(both.to_batches()[0], np.sort(np.concatenate([rows, np.array(index, np.int64)])), faults)
+    return Decoded(pa.RecordBatch.from_pylist(values, schema=_schema(fields)), np.array(rows, np.int64), faults)
+
+
+def _schema(fields: Iterable[Field]) -> pa.Schema:
+    return pa.schema([pa.field(f.column, ARROW[f.kind]) for f in fields])
 
 
 def _column(buffer: Buffer, walked: Walked, rows: Ints, field: Field, good: Mask) -> pa.Array:

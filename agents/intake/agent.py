@@ -65,12 +65,14 @@ def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[M
 def _versions(found: Difference, deliveries: Mapping[int, Delivery], partition: int) -> list[Record]:
     if found.columns is None:
         return []
-    at = columns.CHANGED.get_field_index("batch")
-    batches = pa.array([deliveries[version.document.source].batch for version in found.versions], pa.string())
-    whole = found.columns.set_column(at, columns.CHANGED.field("batch"), batches).cast(columns.CHANGED)
+    arrays = list(found.columns.columns)
+    arrays[columns.CHANGED.get_field_index("batch")] = pa.array([deliveries[v.document.source].batch for v in found.versions], pa.string())
+    whole = pa.RecordBatch.from_arrays(arrays, schema=columns.CHANGED)
     slices = (whole.slice(start, ROWS_MAX) for start in range(0, whole.num_rows, ROWS_MAX))
     records = [Record(topics.CHANGED, None, columns.encode(part), partition) for part in slices]
     paid = [i for i, version in enumerate(found.versions) if version.latest.version > 1 and any(version.deltas)]
+    if not paid:
+        return records
     for i, asset, currency in zip(
         paid, *(whole[name].take(pa.array(paid, pa.int64())).to_pylist() for name in ("asset_id", "currency")), strict=True
     ):

@@ -19,6 +19,7 @@ STATUSES: Final = tuple(Status)
 _ENDS: Final = {Status.RECALLED: Change.RECALLED, Status.DEFAULTED: Change.DEFAULTED, Status.REPAID: Change.REPAID}
 _TERMS: Final = tuple(f for f in LOAN if f.term)
 _ABSENT: Final = -(2**63)
+_FEW: Final = 8  # rows, up to which plain values are faster than Arrow's calls, at 10 to 20 µs each
 
 
 class Latest(NamedTuple):
@@ -66,9 +67,16 @@ def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
 
 
 def _numbers(column: pa.Array, field: Field) -> NDArray[np.int64]:
+    if len(column) <= _FEW:
+        hashed = _hash if field.kind is Kind.TEXT else int
+        return np.array([_ABSENT if value is None else hashed(value) for value in column.to_pylist()], np.int64)
     if field.kind is not Kind.TEXT:
         return column.fill_null(_ABSENT).to_numpy(zero_copy_only=False) if column.null_count else column.to_numpy()  # type: ignore[no-any-return]
     encoded = column.dictionary_encode()
-    hashes = [xxhash.xxh3_64_intdigest(text.encode()) - 2**63 for text in encoded.dictionary.to_pylist()]
+    hashes = [_hash(text) for text in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(hashes)).to_numpy(zero_copy_only=False)
     return np.array([*hashes, _ABSENT], np.int64)[codes]  # type: ignore[no-any-return]
+
+
+def _hash(text: str) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode()) - 2**63
