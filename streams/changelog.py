@@ -21,6 +21,12 @@ BEHIND_MS_MAX: Final = TOMBSTONE_MS // 2  # half of it is for the clocks of othe
 log = structlog.get_logger()
 
 
+def parse(row: bytes) -> tuple[int, int]:
+    """What an OFFSET row says: the last source offset that the rows include, and the run of poison before it."""
+    offset, poison = map(int, row.split())
+    return offset, poison
+
+
 class Place(NamedTuple):
     """One OFFSET record of a changelog, the last of a Step: the rows of all records up to it are those of a whole number of Steps.
 
@@ -38,9 +44,8 @@ class Place(NamedTuple):
 
     @property
     def reached(self) -> tuple[int, int]:
-        """The last source offset that the rows include, and the run of poison before it."""
-        offset, poison = map(int, self.row.split())
-        return offset, poison
+        """What its row says (`parse`)."""
+        return parse(self.row)
 
 
 class Kept(Protocol):

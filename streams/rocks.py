@@ -15,7 +15,7 @@ The changelog is the truth and a table here is a copy of it, so that nothing her
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from urllib.parse import quote
@@ -116,25 +116,12 @@ class RocksTable:
 
     def keep(self, rows: Rows, place: Place) -> None:
         """Take in the rows of one committed Step and its Place, as one. Raises TornError."""
-        batch = WriteBatch(raw_mode=True)
-        for key, value in rows.items():
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-        batch.put(OFFSET, place.row)
-        self._write(batch, place)
+        self._write((*rows.items(), (OFFSET, place.row)), place)
 
     def take(self, records: Sequence[Any]) -> None:
         """Take in records of the changelog, in order, and the last Place among them, as one. Raises TornError."""
-        batch = WriteBatch(raw_mode=True)
-        for record in records:
-            if record.value is None:
-                batch.delete(record.key)
-            else:
-                batch.put(record.key, record.value)
         last = next((record for record in reversed(records) if record.key == OFFSET), None)
-        self._write(batch, None if last is None else Place.of(last))
+        self._write(((record.key, record.value) for record in records), None if last is None else Place.of(last))
 
     def clear(self, why: str) -> None:
         """Throw all rows away."""
@@ -170,7 +157,13 @@ class RocksTable:
             return f"it is torn: {fault!r}"
         return ""
 
-    def _write(self, batch: WriteBatch, place: Place | None) -> None:
+    def _write(self, rows: Iterable[tuple[bytes, bytes | None]], place: Place | None) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, value in rows:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
         if place is not None:
             batch.put(_PLACE, b"%d %d" % (place.offset, place.timestamp_ms))
         try:

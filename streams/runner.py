@@ -138,7 +138,10 @@ class Runner:
         return bool(self.app.flow_control.is_active() and message.generation_id == self.app.consumer_generation_id)
 
     def begin(self, starts: Mapping[int, int]) -> None:
-        """Do what lies between the tables and where the consumer begins, partition -> offset: it may be long until a message comes."""
+        """Do what lies between the tables and `starts`, partition -> offset, without waiting for a message.
+
+        That is where the consumer begins, or the end of what a cancelled task had taken from its stream, which nobody brings again.
+        """
         for number, start in starts.items():
             self._steps[number] = asyncio.ensure_future(self._step(number, start, [], self._steps.get(number)))
 

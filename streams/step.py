@@ -23,7 +23,7 @@ from aiokafka.errors import IllegalOperation
 
 from streams import metrics
 from streams.broker import Broker, Producer
-from streams.changelog import OFFSET, Keep, Kept, Place, load
+from streams.changelog import OFFSET, Keep, Kept, Place, load, parse
 from streams.effects import Effects, Headers, Message, Record, Stage, not_included
 from streams.partition import partition_of
 from streams.topics import MESSAGE_BYTES_MAX, Topic
@@ -78,7 +78,7 @@ class Partition:
         async for rows in read_table(self.broker, self.stage.table, self.number):
             last = rows.pop(OFFSET, None)
             if last is not None:
-                self.offset, self.poison = map(int, last.split())
+                self.offset, self.poison = parse(last)
             self.state.apply(rows)
 
     async def _load(self, keep: Keep) -> None:

@@ -82,7 +82,8 @@ class Watch:
             for tp, known in sorted(self._known.items())
             if tp.topic == runner.topic
         ]
-        self._still = {place: still for place, still in self._still.items() if place in {(r["agent"], r["partition"]) for r in rows}}
+        places = {(row["agent"], row["partition"]) for row in rows}
+        self._still = {place: still for place, still in self._still.items() if place in places}
         return rows
 
     def _row(self, runner: Runner, number: int, known: Input, offset: int | None, *, joined: bool) -> Row:
@@ -92,7 +93,8 @@ class Watch:
         why = ""
         if lag or offset is None:
             lag = max(lag, 1)  # what a table that is not open yet includes is not known
-            at = table_offset, metrics.records_read(self._tables.get(runner.name, ""), number)
+            table = self._tables.get(runner.name)  # a sink has none
+            at = table_offset, metrics.records_read(table, number) if table else 0
             why = waits_for(known, offset, work, monotonic()) if joined else "this worker is not in its group"
         elif known.written > known.end:
             at, why = known.end, FOREIGN
