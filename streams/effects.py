@@ -34,6 +34,14 @@ class Message(NamedTuple):
         return f"{self.topic}-{self.partition}-{self.offset}"
 
 
+class Fetch(NamedTuple):
+    """What the consumer read of a source partition in one go: `messages` is all that is committed in [start, end)."""
+
+    start: int
+    end: int
+    messages: list[Message]
+
+
 def not_included(messages: Iterable[Message], offset: int) -> list[Message]:
     """The messages above `offset`, each once: a consumer that was put back delivers twice, and both may wait for the same Step."""
     found: list[Message] = []

@@ -21,7 +21,7 @@ STEP_SECONDS: Final = Histogram(
 OPENED: Final = Counter("tranche_partitions_opened", "Source partitions opened, each fencing its earlier holder", ["agent", "partition"])
 RECORDS_READ: Final = Counter(
     "tranche_records_read",
-    "Records read apart from the consumer: tables at their opening, what the group's offset skips",
+    "Records read apart from the consumer: tables at their opening, what was not fetched",
     ["topic", "partition"],
 )
 # What ended a worker is counted by the next one (streams/stops.py).

@@ -15,11 +15,11 @@ comparison 7 ms, all of intake 50 ms and the matcher, with a deep book, seconds.
 An idle agent's Steps say nothing of this and change nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Final, TypeVar
 
-from streams.effects import GATHER_S, TAKE_BYTES, Message
+from streams.effects import GATHER_S, TAKE_BYTES, Fetch, Message
 
 COMPUTE_S: Final = 0.1
 FIRST_BYTES: Final = 64 * 1024
@@ -60,3 +60,23 @@ class Pace:
 def size_of(messages: Sequence[Message]) -> int:
     """The bytes of the messages' values."""
     return sum(len(message.value) for message in messages)
+
+
+def cut(fetches: Iterable[Fetch], pace: Pace) -> Iterable[Fetch]:
+    """The fetches in order, put together where one follows the other, each of the pace's bytes: what those are when each is asked for."""
+    start = end = size = 0
+    messages: list[Message] = []
+    for fetch in fetches:
+        if messages and fetch.start > end:
+            yield Fetch(start, end, messages)
+            messages, size = [], 0
+        start = start if messages else fetch.start
+        for message in fetch.messages:
+            messages.append(message)
+            size += len(message.value)
+            if size >= pace.bytes:
+                yield Fetch(start, message.offset + 1, messages)
+                start, messages, size = message.offset + 1, [], 0
+        end = fetch.end
+    if messages:
+        yield Fetch(start, end, messages)

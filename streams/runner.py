@@ -12,9 +12,10 @@ others compute.
   input is warm. A rebalance cuts what is still opening, or it would fence a new holder; who keeps the partition begins anew.
 - **Held over a rebalance.** A partition that stays with this worker keeps its state: nobody else can have written its table without fencing
   our producer, and then the next Step fails and the process starts anew.
-- **Nothing is skipped.** A fetch begins where the consumer group's offset says, and that is not to be trusted: all agents on a topic share
-  it, a new agent has not read what others have, people reset it. So at the beginning of an assignment, and at its first message, that is
-  compared with the table's offset, and what lies between is read apart.
+- **Nothing is skipped.** Where the consumer begins is not to be trusted: all agents on a topic share the group's offset, a new agent has
+  not read what others have, people reset it. Nor is that every fetch comes here: when one rebalance follows another at once, Faust clears
+  queues, lets the flow go on and drops what it has fetched, in any order. So each fetch says from where on it is complete
+  (`Fetch.start`), and what lies between there and what is done is read apart.
 - **Fail-stop.** Fenced, refused, too large, an unknown exception: end the process at once, without acknowledging anything
   (`streams/stops.py`). Its supervisor starts it again; what was not committed is read again.
 """
@@ -27,11 +28,11 @@ from typing import Any, NoReturn, Protocol
 
 import structlog
 
-from streams.effects import Message
-from streams.pace import Pace, size_of
+from streams.effects import Fetch, Message
+from streams.pace import Pace, cut, size_of
 from streams.topics import Topic
 
-OPENING, CATCHING_UP, STEP = "opening", "reading what the group's offset skips", "Step"
+OPENING, CATCHING_UP, STEP = "opening", "reading what was not fetched", "Step"
 
 log = structlog.get_logger()
 
@@ -93,12 +94,12 @@ class Runner:
         self.work: dict[int, Work] = {}
         self._openings: dict[int, asyncio.Task[None]] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
-        self.connected: set[int] = set()  # partitions whose fetches of this assignment are known to follow the table's offset
+        self.reached: dict[int, int] = {}  # what is held includes all up to here: more than its offset says, where markers follow
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_partitions_assigned.connect(self._assigned, weak=False)
 
     async def run(self, stream: Any) -> None:
-        """Process a partition's stream until Faust takes it away. The value of each message is a list of our Messages."""
+        """Process a partition's stream until Faust takes it away. The value of each message is a Fetch."""
         loop = asyncio.get_running_loop()
         next_s = loop.time()
         async for event in stream.events():
@@ -106,15 +107,13 @@ class Runner:
             try:
                 await self._gather(stream.channel.queue, fetched, next_s)
                 next_s = loop.time() + self.pace.gather_s
-                for messages in _cut([message for of in fetched if self._current(of) for message in of.value], self.pace):
+                for fetch in cut([of.value for of in fetched if self._current(of)], self.pace):
                     if not self._current(fetched[-1]):  # revoked while the last Step went on: the next holder does the rest
                         break
-                    before = self._steps.get(number)
-                    task = self._steps[number] = asyncio.ensure_future(self._step(number, messages[0].offset, messages, before))
-                    await asyncio.shield(task)
+                    await asyncio.shield(self._begin(number, fetch))
             except asyncio.CancelledError:
                 if self._current(fetched[-1]):  # started anew without a rebalance: nobody delivers the rest again
-                    self.begin({number: fetched[-1].value[-1].offset + 1})
+                    self.begin({number: fetched[-1].value.end})
                 raise
 
     async def _gather(self, queue: Any, fetched: list[Any], until_s: float) -> None:
@@ -122,7 +121,7 @@ class Runner:
 
         There may be a rebalance meanwhile: what came before it is then no longer current, but stands in the list with what came after.
         """
-        size, loop = size_of(fetched[0].value), asyncio.get_running_loop()
+        size, loop = size_of(fetched[0].value.messages), asyncio.get_running_loop()
         while size < self.pace.bytes and self.app.flow_control.is_active():
             if queue.empty() and loop.time() >= until_s:
                 return
@@ -131,7 +130,7 @@ class Runner:
                     fetched.append((await queue.get()).message)
             except TimeoutError:
                 return
-            size += size_of(fetched[-1].value)
+            size += size_of(fetched[-1].value.messages)
 
     def _current(self, message: Any) -> bool:
         """Whether a message is of the assignment that this worker has now."""
@@ -143,9 +142,14 @@ class Runner:
         That is where the consumer begins, or the end of what a cancelled task had taken from its stream, which nobody brings again.
         """
         for number, start in starts.items():
-            self._steps[number] = asyncio.ensure_future(self._step(number, start, [], self._steps.get(number)))
+            self._begin(number, Fetch(start, start, []))
 
-    async def _step(self, number: int, first: int, messages: list[Message], before: asyncio.Task[None] | None) -> None:
+    def _begin(self, number: int, fetch: Fetch) -> "asyncio.Task[None]":
+        task = self._steps[number] = asyncio.ensure_future(self._step(number, fetch, self._steps.get(number)))
+        return task
+
+    async def _step(self, number: int, fetch: Fetch, before: asyncio.Task[None] | None) -> None:
+        """Do all up to the end of `fetch`, whatever of it was not done yet."""
         work = self.work.setdefault(number, Work())
         try:
             if before is not None:  # Faust restarted this partition's task while its last Step went on
@@ -156,14 +160,12 @@ class Runner:
             held = self.held.get(number)
             if held is None:  # a rebalance is on: what is not done is fetched again, by whoever holds the partition then
                 return
-            if number not in self.connected or not messages:
-                work.begin(CATCHING_UP)
-                await self._connect(held, number, first)
-            if messages:  # not before: what the consumer is to begin with may be lost to a rebalance, and a later message come first
-                self.connected.add(number)
-                await self._do(held, work, messages)
+            await self._catch_up(held, number, fetch.start)
+            if fetch.messages:
+                await self._do(held, work, fetch.messages)
+            self.reached[number] = max(fetch.end, self.reached.get(number, 0))
         except BaseException as fault:  # noqa: BLE001 - whatever it is: this process must not go on, and must not acknowledge
-            self._fail_stop(self.name, number, first, fault)
+            self._fail_stop(self.name, number, fetch.start, fault)
 
     def _open(self, number: int) -> "asyncio.Task[None]":
         """The opening of a partition, begun now unless it is under way."""
@@ -183,7 +185,7 @@ class Runner:
             raise
         finally:
             work.end()
-        self.held[number] = held
+        self.held[number], self.reached[number] = held, 0
         log.info("partition opened", agent=self.name, partition=number, offset=held.offset)
 
     async def _cut_openings(self, numbers: Iterable[int]) -> None:
@@ -201,20 +203,22 @@ class Runner:
             work.count()
         work.end()
 
-    async def _connect(self, held: Held, number: int, first: int) -> None:
-        """Do what lies between the table's offset and the first message fetched: most often a transaction's marker, which is nothing."""
-        if first > held.offset + 1:
-            async for missed in self._source(self.topic, number, held.offset + 1, first):
-                for messages in _cut(missed, self.pace):
-                    log.warning("read what the group's offset skips", agent=self.name, partition=number, messages=len(messages))
-                    await self._do(held, self.work[number], messages)
+    async def _catch_up(self, held: Held, number: int, start: int) -> None:
+        """Do what lies before `start`, where a fetch begins: nothing most often, or a transaction's marker, which is no message."""
+        done = max(held.offset + 1, self.reached.get(number, 0))
+        if start <= done:
+            return
+        self.work[number].begin(CATCHING_UP)
+        async for missed in self._source(self.topic, number, done, start):
+            for fetch in cut([Fetch(done, start, missed)], self.pace):
+                log.warning("read what was not fetched", agent=self.name, partition=number, messages=len(fetch.messages))
+                await self._do(held, self.work[number], fetch.messages)
         self.work[number].end()
 
     async def _revoked(self, _app: Any, revoked: Iterable[Any], **_: Any) -> None:
         numbers = [tp.partition for tp in revoked if tp.topic == self.topic]
         await self._cut_openings(numbers)
         await self.settle(numbers)
-        self.connected.clear()
 
     async def settle(self, numbers: Iterable[int] | None = None) -> None:
         """Wait for the Steps under way, of all partitions or of `numbers`."""
@@ -235,13 +239,3 @@ class Runner:
         for number in gone:
             self._steps.pop(number, None)
         await asyncio.gather(*(self.held.pop(number).close() for number in gone if number in self.held))
-
-
-def _cut(messages: list[Message], pace: Pace) -> Iterable[list[Message]]:
-    """The messages in order, in lists that end when they have reached the pace's bytes: what those are when each list is asked for."""
-    size, start = 0, 0
-    for end, message in enumerate(messages, 1):
-        size += len(message.value)
-        if size >= pace.bytes or end == len(messages):
-            yield messages[start:end]
-            size, start = 0, end

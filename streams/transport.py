@@ -8,13 +8,13 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 
-from streams.effects import Message
+from streams.effects import Fetch, Message
 
 NOTED_MAX: Final = 1000  # fetches of one partition between two looks of the watch; of more the oldest are forgotten
 # A fetch asks for every partition at 2 ms of computing, and one for each record that comes took a third of a core. So while records come, a
@@ -35,6 +35,14 @@ class Input(NamedTuple):
     fetched: tuple[tuple[int, int], ...] = ()  # of each fetch that is not done: its last offset, its first record's timestamp (ms)
 
 
+class Read(NamedTuple):
+    """A partition's records of one fetch: all that is committed in [start, end)."""
+
+    start: int
+    end: int
+    records: list[Any]
+
+
 class _Thread(driver.AIOKafkaConsumerThread):
     """Faust fixes isolation level and fetch wait; its workers here read committed records only, and do not wait 1.5 s for them."""
 
@@ -42,6 +50,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         self._noted: dict[TopicPartition, deque[tuple[int, int]]] = {}
         self._noted_of: Any = None  # the assignment that they belong to
+        self._skipped: dict[TopicPartition, tuple[int, int]] = {}  # where nothing but markers was, since the last Read
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -49,22 +58,47 @@ class _Thread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FIRST_MS  # noqa: SLF001
         return consumer
 
-    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
-        """Faust's own, and a note of what it found: nothing is awaited between the consumer's step forward and the note."""
-        found = await super()._fetch_records(*args, **kwargs)
-        fetcher: Any = self._ensure_consumer()._fetcher  # noqa: SLF001 - it asks these two of itself before each fetch
+    async def _fetch_records(self, consumer: Any, active: Any, timeout: float | None = None, max_records: int | None = None) -> Any:  # noqa: ASYNC109
+        """Faust's own, but each partition's records are a Read: where the consumer was before them, and where it is behind them."""
+        fetcher = consumer._fetcher  # noqa: SLF001
+        found = await self._taken(consumer, active, max_records)
+        if not found and timeout:
+            waiter = fetcher._create_fetch_waiter()  # noqa: SLF001 - as it waits itself
+            await asyncio.wait([waiter], timeout=timeout)
+            if waiter.cancel() or fetcher._closed:  # noqa: SLF001
+                return {}
+            waiter.result()
+            found = await self._taken(consumer, active, max_records)
+        # it asks these two of itself before each fetch
         fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = (GATHER_BYTES, GATHER_MS) if found else (FIRST_BYTES, FIRST_MS)  # noqa: SLF001
-        if found:
-            noted = self._notes()
-            for tp, records in found.items():
-                noted.setdefault(tp, deque(maxlen=NOTED_MAX)).append((records[-1].offset, records[0].timestamp))
         return found
+
+    async def _taken(self, consumer: Any, active: Any, max_records: int | None) -> dict[Any, "Read"]:
+        """What was fetched already. Nothing else is done between the looks at where the consumer is, so nobody has put it elsewhere."""
+        subscriptions = consumer._fetcher._subscriptions  # noqa: SLF001
+        if subscriptions.reassignment_in_progress:
+            await subscriptions.wait_for_assignment()
+        before = _positions(consumer)
+        found = await super()._fetch_records(consumer, active, timeout=0, max_records=max_records)
+        noted, reads = self._notes(), {}
+        for tp, end in _positions(consumer).items():
+            if end == before.get(tp, end):
+                continue
+            start, reached = self._skipped.pop(tp, (before[tp], before[tp]))
+            if reached != before[tp]:
+                start = before[tp]
+            if records := found.get(tp):
+                reads[tp] = Read(start, end, records)
+                noted.setdefault(tp, deque(maxlen=NOTED_MAX)).append((records[-1].offset, records[0].timestamp))
+            else:
+                self._skipped[tp] = start, end
+        return reads
 
     def _notes(self) -> dict[TopicPartition, deque[tuple[int, int]]]:
         """The fetches of the assignment that there is now; an earlier one's are fetched again, by whoever has the partition."""
         assignment = _assignment(self._consumer)
         if assignment is not self._noted_of:
-            self._noted, self._noted_of = {}, assignment
+            self._noted, self._noted_of, self._skipped = {}, assignment, {}
         return self._noted
 
     async def inputs(self, done: Mapping[Any, int]) -> dict[Any, Input]:
@@ -92,6 +126,13 @@ class _Thread(driver.AIOKafkaConsumerThread):
                 consumer: Any = self._consumer
                 return await consumer.end_offsets(partitions)  # type: ignore[no-any-return]
         return {}
+
+
+def _positions(consumer: Any) -> dict[TopicPartition, int]:
+    """Where the consumer is in each partition that it has."""
+    assignment = _assignment(consumer)
+    states = {tp: assignment.state_value(tp) for tp in assignment.tps} if assignment else {}
+    return {tp: state.position for tp, state in states.items() if state.has_valid_position}
 
 
 def _assignment(consumer: Any) -> Any:
@@ -126,13 +167,13 @@ class _Consumer(driver.Consumer):
                 raise
 
     async def _fetched(self) -> list[Any]:
-        """One event for each partition that there is something of: the value of its message is the list of ours."""
-        records, active = await self._wait_next_records(FETCH_S)
-        events = []
-        for tp, found in (records or {}).items():
+        """One event for each partition that there is something of: the value of its message is a Fetch."""
+        reads, active = await self._wait_next_records(FETCH_S)
+        events, found = [], cast("dict[Any, Read]", reads or {})
+        for tp, read in found.items():
             if active is None or tp in active or tp in self._buffered_partitions:
-                together: Any = self._to_message(tp, found[-1])
-                together.value = messages_of(found)
+                together: Any = self._to_message(tp, read.records[-1])
+                together.value = Fetch(read.start, read.end, messages_of(read.records))
                 events.append(together)
         return events
 

@@ -67,7 +67,11 @@ class Watch:
         not moved with input before it, 0 without), why (what it waits for, empty where it waits for nothing).
         """
         # The tables first: what an agent has written by now is before the ends that are asked for next. All lags 0 is a moment of rest.
-        offsets = {(runner.name, number): held.offset for runner in self._runners for number, held in runner.held.items()}
+        tables = {
+            (runner.name, number): (held.offset, runner.reached.get(number, 0))
+            for runner in self._runners
+            for number, held in runner.held.items()
+        }
         joined = self.joined()
         try:
             async with asyncio.timeout(CONSUMER_S):
@@ -77,7 +81,7 @@ class Watch:
         except TimeoutError:
             joined = False
         rows = [
-            self._row(runner, tp.partition, known, offsets.get((runner.name, tp.partition)), joined=joined)
+            self._row(runner, tp.partition, known, *tables.get((runner.name, tp.partition), (None, 0)), joined=joined)
             for runner in self._runners
             for tp, known in sorted(self._known.items())
             if tp.topic == runner.topic
@@ -86,9 +90,9 @@ class Watch:
         self._still = {place: still for place, still in self._still.items() if place in places}
         return rows
 
-    def _row(self, runner: Runner, number: int, known: Input, offset: int | None, *, joined: bool) -> Row:
+    def _row(self, runner: Runner, number: int, known: Input, offset: int | None, reached: int, *, joined: bool) -> Row:
         work, table_offset = runner.work.get(number) or Work(), -1 if offset is None else offset
-        lag = to_do(known, offset, connected=number in runner.connected)
+        lag = to_do(known, offset, reached)
         at: object = None
         why = ""
         if lag or offset is None:
@@ -176,17 +180,16 @@ class Watch:
         self.stops.fail_stop(agent, number, -1, StalledError(f"{agent}{'' if partition is None else f'-{partition}'} {text}"))
 
 
-def to_do(known: Input, offset: int | None, *, connected: bool) -> int:
-    """Offsets that a table which includes all up to `offset` (None: it is not open) has still to do.
+def to_do(known: Input, offset: int | None, reached: int) -> int:
+    """Offsets that a table which includes all up to `offset` (None: it is not open), and all before `reached`, has still to do.
 
-    What lies between `offset` and the consumer's position was skipped or is no record, if nothing that was fetched is still under way:
+    What lies between that and the consumer's position was skipped or is no record, if nothing that was fetched is still under way:
     markers, aborted transactions. But where the group's offset was ahead of the table, the agent has to read that by itself first.
     """
-    continues = connected or offset is None or known.start is None or known.start <= offset + 1
-    included = -1 if offset is None else offset
-    fetched = any(last > included for last, _ in known.fetched)
-    reached = known.position if continues and not fetched and known.position is not None else 0
-    return max(0, known.end - max(reached, included + 1))
+    done = max(0 if offset is None else offset + 1, reached)
+    continues = offset is None or known.start is None or known.start <= done
+    fetched = any(last >= done for last, _ in known.fetched)
+    return max(0, known.end - max(done, known.position if continues and not fetched and known.position is not None else 0))
 
 
 def waits_for(known: Input, offset: int | None, work: Work, now_s: float) -> str:

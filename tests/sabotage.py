@@ -143,12 +143,12 @@ def no_fail_stop() -> AbstractContextManager[Any]:
 
 
 def no_connecting() -> AbstractContextManager[Any]:
-    """What lies between the table's offset and the first message of an assignment is not read."""
+    """What lies between the table's offset and a fetch is not read."""
 
-    async def connect(self: Runner, _held: Any, number: int, _first: int) -> None:
-        self.connected.add(number)
+    async def catch_up(*_: Any) -> None:
+        pass
 
-    return patch.object(Runner, "_connect", connect)
+    return patch.object(Runner, "_catch_up", catch_up)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ class Watched:
                 topic="in",
                 held={n: SimpleNamespace(offset=offset) for n, offset in enumerate(offsets) if offset is not None},
                 work={n: Work() for n in range(len(offsets))},
-                connected=set(range(len(offsets))),
+                reached={},
             )
             for name, offsets in agents.items()
         }

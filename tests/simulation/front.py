@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.app import QUEUE, App
-from streams.effects import Message
+from streams.effects import Fetch
 from streams.runner import Runner
 from streams.transport import messages_of
 from tests.simulation.broker import Cluster
@@ -47,12 +47,12 @@ class FlowControl:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A fetch, as the agents get it: a Faust message whose value is the list of its records."""
+    """A fetch, as the agents get it: a Faust message whose value is what was read."""
 
     topic: str
     partition: int
     generation_id: int
-    value: list[Message]
+    value: Fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +205,12 @@ class Front:
         position.asked = False
         if self._positions.get(place) is not position or not self.flow_control.active:
             return
-        position.offset = some[-1].offset + 1
-        event = Event(Fetched(place.topic, place.partition, self.consumer_generation_id, messages_of(some)))
+        start, position.offset = position.offset, some[-1].offset + 1
+        if self.network.rng.random() < self.network.lose and self.cluster.logs[place].stable > position.offset:
+            self.network.faults["fetches dropped"] += 1  # as Faust does at times; the next one shows it
+            self.fetch(place)
+            return
+        event = Event(Fetched(place.topic, place.partition, self.consumer_generation_id, Fetch(start, position.offset, messages_of(some))))
         for stream in self._streams(place):
             stream.channel.queue.put_nowait(event)
         self.fetch(place)

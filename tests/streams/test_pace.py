@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.app import build
-from streams.effects import Effects, Message, Sink, Stage
-from streams.pace import COMPUTE_S, FIRST_BYTES, LEAST_BYTES, Pace
-from streams.runner import _cut
+from streams.effects import Effects, Fetch, Message, Sink, Stage
+from streams.pace import COMPUTE_S, FIRST_BYTES, LEAST_BYTES, Pace, cut
 from streams.settings import load
 from streams.store import Store
 from streams.topics import INGEST, INTAKE_TABLE
@@ -72,14 +71,24 @@ def test_the_time_of_a_computation_is_measured_and_its_result_is_handed_on():
     assert pace.bytes == FIRST_BYTES
 
 
+def numbered(*offsets, size=1):
+    return Fetch(offsets[0], offsets[-1] + 1, [Message("any", 0, offset, 0, None, bytes(size), ()) for offset in offsets])
+
+
 def test_what_came_at_once_is_cut_by_the_pace_that_there_is_when_its_turn_comes():
     pace = Pace(MOST)
-    lists = iter(_cut([message(FIRST_BYTES)] * 8, pace))
     sizes = []
-    for messages in lists:
-        sizes.append(len(messages))
+    for fetch in cut([numbered(*range(8), size=FIRST_BYTES)], pace):
+        sizes.append((fetch.start, fetch.end, len(fetch.messages)))
         pace.took(pace.bytes, 0.001)
-    assert sizes == [1, 2, 4, 1]
+    assert sizes == [(0, 1, 1), (1, 3, 2), (3, 7, 4), (7, 8, 1)]
+
+
+def test_fetches_that_follow_each_other_are_put_together_and_others_are_not():
+    pace = Pace(MOST)
+    fetches = [numbered(3, 5), Fetch(6, 9, numbered(6).messages), numbered(9), numbered(11), numbered(11, 12)]
+    found = [(fetch.start, fetch.end, [message.offset for message in fetch.messages]) for fetch in cut(fetches, pace)]
+    assert found == [(3, 10, [3, 5, 6, 9]), (11, 13, [11, 11, 12])]
 
 
 def test_every_agent_of_a_worker_keeps_a_pace_of_its_own():

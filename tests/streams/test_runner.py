@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from faust.types import TP
 
-from streams.effects import Message
+from streams.effects import Fetch, Message
 from streams.pace import Pace
 from streams.runner import Runner
 from streams.topics import Topic
@@ -47,7 +47,7 @@ class Stream:
     """One partition's stream, which has one message."""
 
     def __init__(self, number, offset):
-        value = [Message(TOPIC.name, number, offset, 0, None, b"", ())]
+        value = Fetch(offset, offset + 1, [Message(TOPIC.name, number, offset, 0, None, b"", ())])
         self.channel, self.queue = self, asyncio.Queue()
         self.message = SimpleNamespace(partition=number, value=value, generation_id=App.consumer_generation_id)
 
@@ -193,13 +193,24 @@ async def test_what_the_group_skips_is_done_before_a_message_comes(case):
     assert case.said == ["opens 0", "open 0", "step 0 to 2"]
 
 
-async def test_what_was_to_come_first_and_was_lost_to_a_rebalance_is_done_before_what_comes_first(case):
+async def test_what_was_not_brought_is_done_when_what_comes_next_shows_it_at_the_beginning_and_later(case):
     await case.app.assign(0)
     case.runner.begin({0: 0})
     await case.let_open()
-    await case.step(0, offset=5)
-    assert case.said == ["opens 0", "open 0", "step 0 to 4", "step 0 to 5"]
-    assert case.runner.connected == {0}
+    for offset in (5, 6, 9):
+        await case.step(0, offset)
+    assert case.said == ["opens 0", "open 0", "step 0 to 4", "step 0 to 5", "step 0 to 6", "step 0 to 8", "step 0 to 9"]
+
+
+async def test_what_is_complete_from_where_the_last_fetch_ended_is_not_read_again(case):
+    await case.app.assign(0)
+    await case.let_open()
+    case.runner.begin({0: 7})
+    await case.step(0, 7)
+    assert case.said[2:] == ["step 0 to 6", "step 0 to 7"]
+    await case.runner._begin(0, Fetch(8, 20, []))  # nothing but markers
+    await case.step(0, 20)
+    assert case.said[4:] == ["step 0 to 20"]
 
 
 async def test_a_partition_that_stays_is_held_over_the_rebalance_and_one_that_goes_is_closed(case):
@@ -216,7 +227,6 @@ async def test_a_partition_that_stays_is_held_over_the_rebalance_and_one_that_go
 async def test_an_opening_that_fails_ends_the_process(fault):
     case = Case(fault)
     await case.app.assign(3)
-    await turns()
     await case.let_open()
     assert case.stops == [("agent", 3, 0, fault)]
     assert not case.runner.held
@@ -232,7 +242,7 @@ async def test_closing_cuts_what_is_opening(case):
 async def test_what_a_cancelled_task_had_taken_is_done_without_it(case):
     await case.app.assign(0)
     stream = Stream(0, 0)
-    stream.message.value = [Message(TOPIC.name, 0, offset, 0, None, bytes(case.runner.pace.bytes), ()) for offset in range(3)]
+    stream.message.value = Fetch(0, 3, [Message("in", 0, offset, 0, None, bytes(case.runner.pace.bytes), ()) for offset in range(3)])
     task = asyncio.create_task(case.runner.run(stream))
     await turns()
     task.cancel()

@@ -34,25 +34,26 @@ def clock(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("known", "offset", "connected", "left"),
+    ("known", "offset", "reached", "left"),
     [
-        (DONE, 7, True, 0),
-        (DONE, 5, True, 0),  # 6 and 7 were passed by the consumer without a record: a marker, an aborted transaction
-        (Input(0, 6, 8, 8), 5, True, 2),
-        (Input(0, 8, 8, 8, ((7, 0),)), 5, True, 2),  # fetched and not done
-        (Input(0, 8, 8, 8, ((5, 0),)), 5, True, 0),
-        (Input(0, 6, 8, 8, ((5, 0),)), 3, True, 4),  # what is under way, and what is still with the broker
-        (Input(6, 8, 8, 8), 5, False, 0),  # the group's offset is the table's
-        (Input(7, 8, 8, 8), 5, False, 2),  # the group's offset skips 6
-        (Input(7, 8, 8, 8), 5, True, 0),  # and the agent has read it by itself
-        (Input(None, 8, 8, 8), 5, False, 0),
-        (Input(0, None, 8, 8), 5, True, 2),
-        (Input(3, 5, 8, 8), None, False, 3),  # not open: what the group says
-        (Input(0, 8, 8, 8), 20, True, 0),
+        (DONE, 7, 0, 0),
+        (DONE, 5, 0, 0),  # 6 and 7 were passed by the consumer without a record: a marker, an aborted transaction
+        (Input(0, 6, 8, 8), 5, 0, 2),
+        (Input(0, 8, 8, 8, ((7, 0),)), 5, 0, 2),  # fetched and not done
+        (Input(0, 8, 8, 8, ((5, 0),)), 5, 0, 0),
+        (Input(0, 6, 8, 8, ((5, 0),)), 3, 0, 4),  # what is under way, and what is still with the broker
+        (Input(6, 8, 8, 8), 5, 0, 0),  # the group's offset is the table's
+        (Input(7, 8, 8, 8), 5, 0, 2),  # the group's offset skips 6
+        (Input(7, 8, 8, 8), 5, 7, 0),  # and the agent has read it by itself
+        (Input(0, 6, 8, 8), 5, 7, 1),  # a marker is behind the table's offset, and done
+        (Input(None, 8, 8, 8), 5, 0, 0),
+        (Input(0, None, 8, 8), 5, 0, 2),
+        (Input(3, 5, 8, 8), None, 0, 3),  # not open: what the group says
+        (Input(0, 8, 8, 8), 20, 0, 0),
     ],
 )
-def test_what_is_left_to_do_is_counted_from_the_table_and_from_what_passed_by_it(known, offset, connected, left):
-    assert to_do(known, offset, connected=connected) == left
+def test_what_is_left_to_do_is_counted_from_the_table_and_from_what_passed_by_it(known, offset, reached, left):
+    assert to_do(known, offset, reached) == left
 
 
 @st.composite
@@ -70,7 +71,7 @@ def histories(draw):
 @given(histories())
 def test_nothing_is_left_exactly_when_every_record_is_in_the_table_and_the_end_is_reached(history):
     log, known, offset = history
-    left = to_do(known, offset, connected=True)
+    left = to_do(known, offset, 0)
     assert (left == 0) == (not any(log[offset + 1 : known.position]) and known.position == len(log))
     assert left >= sum(log[offset + 1 :])
 
