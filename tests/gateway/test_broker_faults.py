@@ -131,6 +131,7 @@ async def test_no_more_chunks_than_allowed_await_their_acks(broker):
     records = [Record(topics.INGEST, None, b"", partition) for partition in range(3)]
     await outlet.connect()
     os.kill(broker.process.pid, signal.SIGSTOP)
+    await asyncio.to_thread(os.waitid, os.P_PID, broker.process.pid, os.WSTOPPED | os.WNOWAIT)  # sent is not yet stopped
     try:
         acks += [await outlet.put(record) for record in records[:2]]
         third = asyncio.create_task(outlet.put(records[2]))

@@ -206,7 +206,7 @@ class Front:
         if self._positions.get(place) is not position or not self.flow_control.active:
             return
         start, position.offset = position.offset, some[-1].offset + 1
-        if self.network.rng.random() < self.network.lose and self.cluster.logs[place].stable > position.offset:
+        if self.network.rng.random() < self.network.lose and any(self.cluster.logs[place].read(position.offset, isolated=self.isolated)):
             self.network.faults["fetches dropped"] += 1  # as Faust does at times; the next one shows it
             self.fetch(place)
             return
