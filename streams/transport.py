@@ -17,7 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from streams.effects import Fetch, Message
 
 NOTED_MAX: Final = 1000  # fetches of one partition between two looks of the watch; of more the oldest are forgotten
-# A fetch asks for every partition at 2 ms of computing, and one for each record that comes took a third of a core. So while records come, a
+# A fetch asks for every partition at 2 ms of computing, and one for each record that comes took a fifth of a core. So while records come, a
 # fetch is answered when so many bytes are there or so many ms have gone by; after FETCH_S without any, by the first record.
 GATHER_BYTES, GATHER_MS = 1024 * 1024, 20
 FIRST_BYTES, FIRST_MS = 1, 100
