@@ -74,9 +74,9 @@ def cut(fetches: Iterable[Fetch], pace: Pace) -> Iterable[Fetch]:
         for message in fetch.messages:
             messages.append(message)
             size += len(message.value)
+            end = fetch.end if message is fetch.messages[-1] else message.offset + 1  # the markers behind the last one belong to it
             if size >= pace.bytes:
-                yield Fetch(start, message.offset + 1, messages)
-                start, messages, size = message.offset + 1, [], 0
-        end = fetch.end
+                yield Fetch(start, end, messages)
+                start, messages, size = end, [], 0
     if messages:
         yield Fetch(start, end, messages)

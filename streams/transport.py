@@ -73,7 +73,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = (GATHER_BYTES, GATHER_MS) if found else (FIRST_BYTES, FIRST_MS)  # noqa: SLF001
         return found
 
-    async def _taken(self, consumer: Any, active: Any, max_records: int | None) -> dict[Any, "Read"]:
+    async def _taken(self, consumer: Any, active: Any, max_records: int | None) -> dict[Any, Read]:
         """What was fetched already. Nothing else is done between the looks at where the consumer is, so nobody has put it elsewhere."""
         subscriptions = consumer._fetcher._subscriptions  # noqa: SLF001
         if subscriptions.reassignment_in_progress:
@@ -168,9 +168,9 @@ class _Consumer(driver.Consumer):
 
     async def _fetched(self) -> list[Any]:
         """One event for each partition that there is something of: the value of its message is a Fetch."""
-        reads, active = await self._wait_next_records(FETCH_S)
-        events, found = [], cast("dict[Any, Read]", reads or {})
-        for tp, read in found.items():
+        found, active = await self._wait_next_records(FETCH_S)
+        reads, events = cast("dict[Any, Read]", found or {}), []
+        for tp, read in reads.items():
             if active is None or tp in active or tp in self._buffered_partitions:
                 together: Any = self._to_message(tp, read.records[-1])
                 together.value = Fetch(read.start, read.end, messages_of(read.records))

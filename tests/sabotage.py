@@ -142,7 +142,7 @@ def no_fail_stop() -> AbstractContextManager[Any]:
     return patch.object(Runner, "__init__", begin)
 
 
-def no_connecting() -> AbstractContextManager[Any]:
+def no_catching_up() -> AbstractContextManager[Any]:
     """What lies between the table's offset and a fetch is not read."""
 
     async def catch_up(*_: Any) -> None:
@@ -180,5 +180,5 @@ SABOTAGES: Final[dict[str, Callable[[], AbstractContextManager[Any]]]] = {
     "state only after the commit": early_state,
     "fail-stop": no_fail_stop,
     "the sink's fence": no_sink_fence,
-    "what lies between": no_connecting,
+    "what lies between": no_catching_up,
 }

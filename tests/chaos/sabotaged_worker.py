@@ -1,11 +1,14 @@
-"""A worker of its own for tests, with a protection of the product turned off, or none. Arguments: the test's name, the protection, "alone".
+"""A worker of its own for tests, with a protection of the product turned off, or none. Arguments: a name, the protection, the parts.
 
-Two agents, one behind the other, count the messages of every key, and a sink writes the messages' numbers to PostgreSQL; "alone" it is the
-only one. Every count and number is one more than the last, so each event that is lost or done twice shows.
+Two AGENTS, one behind the other, count the messages of every key, and a SINK writes the messages' numbers to PostgreSQL; either may be left
+out. Every count and number is one more than the last, so each event that is lost or done twice shows.
+
+It stops itself (SIGSTOP) in the middle of the next Step when it is sent ASLEEP: a pause from outside may find it between two of them.
 """
 
+import os
+import signal
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Final
@@ -22,8 +25,9 @@ from tests.sabotage import SABOTAGES
 
 PARTITIONS: Final = 8
 TAKE_BYTES: Final = 2_000  # of a Step: ten messages or so, so that many Steps wait
-ALONE_S: Final = 0.3  # of a Step of the sink alone, before its transaction: where a pause finds it
+ASLEEP: Final = signal.SIGRTMIN
 NOTHING: Final = "nothing"  # is turned off
+AGENTS, SINK = "agents", "sink"
 
 
 def source(name: str) -> Topic:
@@ -51,6 +55,7 @@ def first(name: str) -> Stage:
     """Counts what is sent, and says the count."""
 
     def compute(counts: Table, messages: Sequence[Message]) -> Effects:
+        _sleep_if_told()
         effects = Effects()
         for message in messages:
             effects.rows[message.key] = count = _next(counts, effects, message.key)
@@ -77,23 +82,33 @@ def _next(counts: Table, effects: Effects, key: bytes) -> bytes:
     return b"%d" % (int(effects.rows.get(key) or counts.get(key, b"0")) + 1)
 
 
-def sink(name: str, slow_s: float) -> Sink:
+def sink(name: str) -> Sink:
     """Writes what is sent."""
 
     def compute(messages: Sequence[Message]) -> list[Execute]:
-        time.sleep(slow_s)
+        _sleep_if_told()
         written = [(message.key.decode(), int(message.value)) for message in messages]
         return [Execute(f"INSERT INTO {rows(name)} (key, count) VALUES ($1, $2)", written)]
 
     return Sink("written", source(name), compute)
 
 
-def main(name: str, protection: str, *alone: str) -> None:
+_told: list[int] = []
+
+
+def _sleep_if_told() -> None:
+    if _told:
+        _told.clear()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def main(name: str, protection: str, *parts: str) -> None:
+    signal.signal(ASLEEP, lambda number, _frame: _told.append(number))
     settings = load()
     logs.configure(settings.worker)
     with SABOTAGES.get(protection, nullcontext)():
-        stages = [] if alone else [first(name), second(name)]
-        start(build(settings, stages, [sink(name, ALONE_S if alone else 0.0)], Store(settings.postgres)))
+        stages = [first(name), second(name)] if AGENTS in parts else []
+        start(build(settings, stages, [sink(name)] if SINK in parts else [], Store(settings.postgres)))
 
 
 if __name__ == "__main__":

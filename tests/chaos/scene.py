@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -33,13 +34,13 @@ POLL_S: Final = 0.1
 
 
 class Scene:
-    """The workers of one test, as a context manager; `protection` is turned off in them, `alone` there are no agents but the sink."""
+    """The workers of one test, as a context manager; `protection` is turned off in them, `parts` are AGENTS, SINK or both."""
 
-    def __init__(self, kafka: str, postgres: str, name: str, home: Path, protection: str, *, alone: bool) -> None:
-        self.kafka, self.postgres, self.name, self.alone = kafka, postgres, name, alone
+    def __init__(self, kafka: str, postgres: str, name: str, home: Path, protection: str, parts: Collection[str]) -> None:
+        self.kafka, self.postgres, self.name, self.parts = kafka, postgres, name, parts
         own = {"HOME": str(home), "KAFKA": kafka, "POSTGRES": postgres, "GROUP": name, "SESSION_TIMEOUT_S": str(SESSION_S)}
         environ = {**inherited(), **{f"TRANCHE_{variable}": value for variable, value in own.items()}, "PYTHONPATH": str(ROOT)}
-        command = (sys.executable, "-m", program.__name__, name, protection, *(["alone"] if alone else []))
+        command = (sys.executable, "-m", program.__name__, name, protection, *parts)
         self.services = {
             worker: CommandService(worker, command, {**environ, "TRANCHE_WORKER": worker, "TRANCHE_OPS_PORT": str(port)}, home, "")
             for worker, port in zip(WORKERS, free_ports(len(WORKERS)), strict=True)
@@ -90,12 +91,21 @@ class Scene:
 
     async def working(self) -> None:
         """Deliver, and wait until the workers are in the middle of it."""
-        look = self._written if self.alone else self._end
-        before = await look()
+        before = await self._end()
         await self.deliver()
         async with asyncio.timeout(REST_S):
-            while await look() <= before:  # noqa: ASYNC110 - other processes do it
+            while await self._end() <= before:  # noqa: ASYNC110 - other processes do it
                 await asyncio.sleep(POLL_S / 10)
+
+    async def asleep(self, worker: str) -> psutil.Process:
+        """Deliver, and wait until the worker has stopped in the middle of a Step."""
+        process = self.process(worker)
+        process.send_signal(program.ASLEEP)
+        await self.deliver()
+        async with asyncio.timeout(REST_S):
+            while process.status() != psutil.STATUS_STOPPED:  # noqa: ASYNC110 - it cannot tell
+                await asyncio.sleep(POLL_S)
+        return process
 
     async def rest(self) -> None:
         """Wait until everything that is expected is there, or nothing more comes."""
@@ -104,7 +114,9 @@ class Scene:
         async with asyncio.timeout(REST_S):
             while min(found) < expected and (min(found) == 0 or clock() - since < SESSION_S + STILL_S):
                 await asyncio.sleep(POLL_S)
-                now = [await self._written(), *[len(await committed(self.kafka, topic)) for topic, _ in self._outputs]]
+                now = [len(await committed(self.kafka, topic)) for topic, _ in self._outputs]
+                if program.SINK in self.parts:
+                    now.append(await self._written())
                 if now != found:
                     found, since = now, clock()
         await asyncio.sleep(1.0)  # what is done twice may be the last
@@ -118,6 +130,8 @@ class Scene:
             for record in await committed(self.kafka, topic):
                 found[record.key].append(record.value)
             findings.compare(topic.name, {key: [value.format(n).encode() for n in each] for key in KEYS}, found)
+        if program.SINK not in self.parts:
+            return findings
         stored = defaultdict(list)
         for row in await self._sql(f"SELECT key, count FROM {program.rows(name)} ORDER BY id"):
             stored[row["key"].encode()].append(row["count"])
@@ -134,7 +148,8 @@ class Scene:
     @property
     def _outputs(self) -> list[tuple[Topic, str]]:
         """The agents' topics, and what the values of a key are on each, of its numbers."""
-        return [] if self.alone else [(program.middle(self.name), "{0}"), (program.out(self.name), "{0} {0}")]
+        outputs = [(program.middle(self.name), "{0}"), (program.out(self.name), "{0} {0}")]
+        return outputs if program.AGENTS in self.parts else []
 
     async def _written(self) -> int:
         """The rows of the sink."""

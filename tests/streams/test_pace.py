@@ -91,6 +91,11 @@ def test_fetches_that_follow_each_other_are_put_together_and_others_are_not():
     assert found == [(3, 10, [3, 5, 6, 9]), (11, 13, [11, 11, 12])]
 
 
+def test_a_step_of_a_fetch_s_last_message_includes_the_markers_behind_it():
+    fetch = Fetch(0, 4, numbered(0, 1, size=FIRST_BYTES).messages)
+    assert [(part.start, part.end) for part in cut([fetch, numbered(4)], Pace(MOST))] == [(0, 1), (1, 4), (4, 5)]
+
+
 def test_every_agent_of_a_worker_keeps_a_pace_of_its_own():
     stage = Stage("stage", INGEST, INTAKE_TABLE, lambda _state, _messages: Effects())
     sink = Sink("sink", INGEST, lambda _messages: [])
