@@ -24,6 +24,7 @@ class Kind(enum.StrEnum):
     RATE = "rate"  # Decimal128, 6 decimals -> int64 parts per million
     WHOLE = "whole"  # int32 or int64 -> int64
     DAY = "day"  # BSON date at midnight UTC -> int64 days since 1970-01-01
+    MOMENT = "moment"  # BSON date -> int64 ms since 1970-01-01 UTC
 
 
 class Status(enum.StrEnum):
@@ -46,9 +47,14 @@ class Change(enum.StrEnum):
     RECALLED = "recalled"
     DEFAULTED = "defaulted"
     REPAID = "repaid"
+    RETURNED = "returned"
+    EXTENDED = "extended"
     TERMS_CHANGED = "terms_changed"
     REPAYMENT_REPORTED = "repayment_reported"
     STATUS_CHANGED = "status_changed"
+
+
+OUTCOMES: Final = (*(change.value for change in Change), "unchanged", "stale", "rejected")  # what may become of a document
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ LOAN: Final = (
     Field("paid.interest", Kind.MONEY),
     Field("paid.fees", Kind.MONEY),
     Field("days_past_due", Kind.WHOLE, high=36_500),
+    Field("updated_at", Kind.MOMENT, required=False, high=2**16 * 86_400_000),  # … 2149
     Field("instalment", Kind.MONEY, required=False, term=True),
     Field("purpose", Kind.TEXT, required=False, term=True),
     Field("grade", Kind.TEXT, required=False, term=True),

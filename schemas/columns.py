@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from schemas.asset import LOAN, Kind
 
-ARROW: Final = {Kind.TEXT: pa.string(), Kind.MONEY: pa.int64(), Kind.RATE: pa.int64(), Kind.WHOLE: pa.int64(), Kind.DAY: pa.int64()}
+ARROW: Final = {kind: pa.string() if kind is Kind.TEXT else pa.int64() for kind in Kind}
 
 CHANGE: Final = (
     pa.field("version", pa.int32(), nullable=False),  # 1, 2, 3 … of the asset, without gaps

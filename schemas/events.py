@@ -29,7 +29,7 @@ class BatchReceived(Event, frozen=True, tag="batch.received"):
 
 
 class BatchProgress(Event, frozen=True, tag="batch.progress"):
-    """Outcomes of some of a batch's documents, counted by one Step of intake; `counts` by Change, "unchanged" or "rejected"."""
+    """Outcomes of some of a batch's documents, counted by one Step of intake; `counts` by `schemas.asset.OUTCOMES`."""
 
     batch: str
     originator: str

@@ -128,6 +128,8 @@ def _column(buffer: Buffer, walked: Walked, rows: Ints, field: Field, good: Mask
     elif field.kind is Kind.DAY:
         numbers, rest = np.divmod(buffer.int64[at], document.DAY_MS)
         good &= (rest == 0) | ~present
+    elif field.kind is Kind.MOMENT:
+        numbers = buffer.int64[at]
     else:
         numbers = _decimals(buffer, at, DECIMALS[field.kind], present, good)
     good &= ((numbers >= field.low) & (numbers <= field.high)) | ~present

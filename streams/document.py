@@ -17,7 +17,14 @@ from streams.frames import value_size
 _int32: Final = Struct("<i").unpack_from
 _int64: Final = Struct("<q").unpack_from
 TEXT, DOCUMENT, ARRAY, DAY, NULL, INT32, INT64, DECIMAL = 0x02, 0x03, 0x04, 0x09, 0x0A, 0x10, 0x12, 0x13
-ACCEPTED: Final = {Kind.TEXT: (TEXT,), Kind.MONEY: (DECIMAL,), Kind.RATE: (DECIMAL,), Kind.WHOLE: (INT32, INT64), Kind.DAY: (DAY,)}
+ACCEPTED: Final = {
+    Kind.TEXT: (TEXT,),
+    Kind.MONEY: (DECIMAL,),
+    Kind.RATE: (DECIMAL,),
+    Kind.WHOLE: (INT32, INT64),
+    Kind.DAY: (DAY,),
+    Kind.MOMENT: (DAY,),
+}
 DECIMALS: Final = {Kind.MONEY: 2, Kind.RATE: 6}
 DAY_MS: Final = 86_400_000
 IDS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")  # they stand in keys, URLs and file names
@@ -40,6 +47,7 @@ _WANTED: Final = {
     Kind.RATE: "a Decimal128",
     Kind.WHOLE: "an int32 or int64",
     Kind.DAY: "a date",
+    Kind.MOMENT: "a date",
 }
 
 
@@ -139,6 +147,8 @@ def _value(doc: bytes, at: int, size: int, kind: int, field: Field) -> int | str
         number, rest = divmod(_int64(doc, at)[0], DAY_MS)
         if rest:
             raise FieldError(field.name, "must be a day: midnight UTC, without a time")
+    elif field.kind is Kind.MOMENT:
+        (number,) = _int64(doc, at)
     else:
         number = _scaled(_decimal(doc[at : at + 16], field), field)
     if not field.low <= number <= field.high:
@@ -192,8 +202,9 @@ def _text(data: bytes, field: Field) -> str:
 
 
 def _shown(number: int, field: Field) -> str:
-    if field.kind is Kind.DAY:
+    if field.kind in (Kind.DAY, Kind.MOMENT):
+        days = number if field.kind is Kind.DAY else number // DAY_MS
         low, high = -719_162, 2_932_896  # the days of datetime: years 1 to 9999
-        return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(number):%Y-%m-%d}" if low <= number <= high else f"day {number}"
+        return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days):%Y-%m-%d}" if low <= days <= high else f"day {days}"
     places = DECIMALS.get(field.kind, 0)
     return f"{Decimal(number).scaleb(-places):f}" if abs(number) < 10**20 else "out of range"

@@ -8,12 +8,11 @@ from typing import Any, Final
 
 import asyncpg
 
-from schemas.asset import Change
+from schemas.asset import OUTCOMES
 from streams.topics import INVESTMENTS
 
 REASONS: Final = 20  # that the summary of a batch lists, most frequent first
 
-_OUTCOMES: Final = (*(str(change) for change in Change), "unchanged", "rejected")
 _BATCH: Final = (
     "batch",
     "originator",
@@ -39,7 +38,7 @@ _INVESTMENTS: Final = """
     ) AS page ORDER BY page.partition, page.record_offset LIMIT $3"""
 _SUMMARY: Final = f"""
     SELECT originator, sum(CASE WHEN received THEN documents ELSE processed END)::bigint AS received,
-           {", ".join(f"sum({name})::bigint AS {name}" for name in _OUTCOMES if name != "rejected")},
+           {", ".join(f"sum({name})::bigint AS {name}" for name in OUTCOMES if name != "rejected")},
            sum(rejected + oversized)::bigint AS rejected
     FROM batch_states GROUP BY originator ORDER BY originator"""  # noqa: S608 - names of ours
 _INVESTED: Final = """
@@ -74,7 +73,7 @@ async def batches(pool: asyncpg.Pool, originator: str | None = None, limit: int 
 
 
 def _batch(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: row[name] for name in _BATCH}, "counts": {name: row[name] for name in _OUTCOMES}}
+    return {**{name: row[name] for name in _BATCH}, "counts": {name: row[name] for name in OUTCOMES}}
 
 
 async def investments(
@@ -132,7 +131,7 @@ async def summary(pool: asyncpg.Pool) -> list[dict[str, Any]]:
         invested = await connection.fetch(_INVESTED)
     table = {row["originator"]: {**row, "investments": 0, "invested_cents": {}} for row in delivered}
     for row in invested:
-        nothing = {"originator": row["originator"], "received": 0, **dict.fromkeys(_OUTCOMES, 0), "investments": 0, "invested_cents": {}}
+        nothing = {"originator": row["originator"], "received": 0, **dict.fromkeys(OUTCOMES, 0), "investments": 0, "invested_cents": {}}
         line = table.setdefault(row["originator"], nothing)
         line["investments"] += row["count"]
         line["invested_cents"][row["currency"]] = row["cents"]

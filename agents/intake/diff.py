@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import xxhash
 
-from agents.intake.versions import STATUSES, Latest, change_of, digests_of_terms, unpack
+from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
 from schemas.asset import DOCUMENT_BYTES_MAX, LOAN, PAYMENTS, Change, Status
 from schemas.catalog import Product
 from schemas.columns import CHANGED
@@ -21,7 +21,7 @@ from streams.frames import identify
 from streams.partition import asset_key, partitions_of
 
 KEY_BYTES_MAX: Final = 64 + 1 + 64  # two ids of the contract
-UNCHANGED, REJECTED = "unchanged", "rejected"
+UNCHANGED, STALE, REJECTED = "unchanged", "stale", "rejected"
 
 
 class Document(NamedTuple):
@@ -60,7 +60,7 @@ class Difference:
     columns: pa.RecordBatch | None = None
     refusals: list[Refusal] = field(default_factory=list)
     elsewhere: list[tuple[bytes, int, Document]] = field(default_factory=list)  # key, the partition it belongs to
-    outcomes: dict[tuple[int, str], int] = field(default_factory=dict)  # (source, a Change, "unchanged" or "rejected") -> documents
+    outcomes: dict[tuple[int, str], int] = field(default_factory=dict)  # (source, one of OUTCOMES) -> documents
 
 
 def difference(
@@ -128,22 +128,27 @@ def _versions(
 ) -> None:
     """Give each accepted document its version, in order; `columns` has a row for each."""
     products_of, currencies_of, statuses_of = (_texts(columns[name]) for name in ("product", "currency", "status"))
-    amounts_of = zip(*(columns[name].to_numpy().tolist() for name in PAYMENTS), strict=True)
+    updated = columns["updated_at"].fill_null(ABSENT).to_numpy().tolist()
+    numbers_of = zip(*(columns[name].to_numpy().tolist() for name in (*PAYMENTS, "term_months")), updated, strict=True)
     rows, versions, keep = found.rows, found.versions, []
-    each = zip(accepted, digests_of_terms(columns), products_of, currencies_of, statuses_of, amounts_of, strict=True)
-    for i, ((key, digest, document), terms, product, currency, status, amounts) in enumerate(each):
+    each = zip(accepted, digests_of_terms(columns), products_of, currencies_of, statuses_of, numbers_of, strict=True)
+    for i, ((key, digest, document), terms, product, currency, status, numbers) in enumerate(each):
         known = products.get(product)
         if known is None or known.currency != currency:
             _refuse(found, document, key, *_unknown(product, known))
             continue
         row = rows.get(key) or table.get(key)
         if row is None:
-            version = Version(document, Latest(digest, 1, terms, _CODES[status], *amounts), Change.CREATED, (0, 0, 0, 0))
+            version = Version(document, Latest(digest, 1, terms, _CODES[status], *numbers), Change.CREATED, (0, 0, 0, 0))
         elif row.startswith(digest):
             _count(found, document.source, UNCHANGED)
             continue
         else:
-            version = _next(unpack(row), document, Latest(digest, 0, terms, _CODES[status], *amounts))
+            old, new = unpack(row), Latest(digest, 0, terms, _CODES[status], *numbers)
+            if ABSENT < new.updated_ms < old.updated_ms:
+                _count(found, document.source, STALE)
+                continue
+            version = _next(old, document, new)
         rows[key] = version.latest.pack()
         keep.append(i)
         versions.append(version)
@@ -159,7 +164,8 @@ def _next(old: Latest, document: Document, new: Latest) -> Version:
         new.paid_fees - old.paid_fees,
         new.outstanding - old.outstanding,
     )
-    return Version(document, new._replace(version=old.version + 1), change_of(old, new), deltas)
+    new = new._replace(version=old.version + 1, updated_ms=max(old.updated_ms, new.updated_ms))
+    return Version(document, new, change_of(old, new), deltas)
 
 
 def _texts(column: pa.Array) -> list[str]:

@@ -1,7 +1,8 @@
 """The table of latest versions: one row an asset, and what a new document makes of it.
 
-A row is 61 bytes, little-endian: digest of the document's bytes (XXH3-128), version, digest of the terms (XXH3-64), status, and the
-cumulative amounts of `schemas.asset.PAYMENTS` in cents. The digest stands first: "unchanged" is one comparison.
+A row is 71 bytes, little-endian: digest of the document's bytes (XXH3-128), version, digest of the terms (XXH3-64), status, the
+cumulative amounts of `schemas.asset.PAYMENTS` in cents, term in months, and the latest `updated_at` that any version gave (ms). The digest
+stands first: "unchanged" is one comparison.
 """
 
 from struct import Struct
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 
 from schemas.asset import LOAN, Change, Field, Kind, Status
 
-ROW: Final = Struct("<16si8sB4q")
+ROW: Final = Struct("<16si8sB4qHq")
 STATUSES: Final = tuple(Status)
 _ENDS: Final = {Status.RECALLED: Change.RECALLED, Status.DEFAULTED: Change.DEFAULTED, Status.REPAID: Change.REPAID}
 _TERMS: Final = tuple(f for f in LOAN if f.term)
-_ABSENT: Final = -(2**63)
+ABSENT: Final = -(2**63)  # stands for null where numbers are compared
 _FEW: Final = 8  # rows, up to which plain values are faster than Arrow's calls, at 10 to 20 µs each
 
 
@@ -33,9 +34,16 @@ class Latest(NamedTuple):
     paid_principal: int
     paid_interest: int
     paid_fees: int
+    term_months: int
+    updated_ms: int  # ABSENT: no version ever said
 
     def pack(self) -> bytes:
         return ROW.pack(*self)
+
+    @property
+    def payments(self) -> tuple[int, int, int, int]:
+        """The amounts of `schemas.asset.PAYMENTS`."""
+        return self.outstanding, self.paid_principal, self.paid_interest, self.paid_fees
 
 
 def unpack(row: bytes) -> Latest:
@@ -46,9 +54,11 @@ def change_of(old: Latest, new: Latest) -> Change:
     """What happened between two versions: the first of Change, in its order, that applies. Not for the first version."""
     if new.status != old.status and (end := _ENDS.get(STATUSES[new.status])):
         return end
+    if STATUSES[old.status] in _ENDS and STATUSES[new.status] not in _ENDS:
+        return Change.RETURNED
     if new.terms != old.terms:
-        return Change.TERMS_CHANGED
-    if new[4:] != old[4:]:
+        return Change.EXTENDED if new.term_months > old.term_months else Change.TERMS_CHANGED
+    if new.payments != old.payments:
         return Change.REPAYMENT_REPORTED
     return Change.STATUS_CHANGED
 
@@ -69,13 +79,13 @@ def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
 def _numbers(column: pa.Array, field: Field) -> NDArray[np.int64]:
     if len(column) <= _FEW:
         hashed = _hash if field.kind is Kind.TEXT else int
-        return np.array([_ABSENT if value is None else hashed(value) for value in column.to_pylist()], np.int64)
+        return np.array([ABSENT if value is None else hashed(value) for value in column.to_pylist()], np.int64)
     if field.kind is not Kind.TEXT:
-        return column.fill_null(_ABSENT).to_numpy(zero_copy_only=False) if column.null_count else column.to_numpy()  # type: ignore[no-any-return]
+        return column.fill_null(ABSENT).to_numpy(zero_copy_only=False) if column.null_count else column.to_numpy()  # type: ignore[no-any-return]
     encoded = column.dictionary_encode()
     hashes = [_hash(text) for text in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(hashes)).to_numpy(zero_copy_only=False)
-    return np.array([*hashes, _ABSENT], np.int64)[codes]  # type: ignore[no-any-return]
+    return np.array([*hashes, ABSENT], np.int64)[codes]  # type: ignore[no-any-return]
 
 
 def _hash(text: str) -> int:

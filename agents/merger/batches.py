@@ -12,10 +12,9 @@ from typing import Any, Final
 
 from agents.merger import rows
 from schemas import events
-from schemas.asset import Change
+from schemas.asset import OUTCOMES  # columns of the table, too
 from streams.effects import Copy, Execute, Message
 
-OUTCOMES: Final = (*(str(change) for change in Change), "unchanged", "rejected")  # columns of the table, too
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _TIMES: Final = (

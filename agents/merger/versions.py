@@ -22,6 +22,7 @@ NAMES: Final = {
     "instalment": "stated_instalment_cents",
 }
 DAYS: Final = tuple(field.column for field in LOAN if field.kind is Kind.DAY)
+MOMENTS: Final = tuple(field.column for field in LOAN if field.kind is Kind.MOMENT)
 
 
 def compute(messages: Sequence[Message]) -> list[Copy | Execute]:
@@ -31,6 +32,8 @@ def compute(messages: Sequence[Message]) -> list[Copy | Execute]:
     table = pa.Table.from_batches(batches).combine_chunks()
     for day in DAYS:
         table = _replace(table, day, table[day].cast(pa.int32()).cast(pa.date32()))
+    for moment in MOMENTS:
+        table = _replace(table, moment, table[moment].cast(pa.timestamp("ms", "UTC")))
     table = _replace(table, "digest", pa.chunked_array([rows.hexadecimal(chunk) for chunk in table["digest"].chunks], pa.string()))
     table = _replace(table, "batch", rows.clean_all(table["batch"]))
     table = table.rename_columns(NAMES)

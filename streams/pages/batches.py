@@ -9,13 +9,16 @@ from streams.pages.html import Column, Markup, Page, join, link, markup, table, 
 _LOOKS: Final = {"open": "busy", "processing": "busy", "done": "good", "done with rejections": "warn", "failed": "bad"}
 _OUTCOMES: Final = {
     "unchanged": "Unchanged",
+    "stale": "Stale",
     "created": "New",
     "terms_changed": "Terms",
+    "extended": "Extended",
     "repayment_reported": "Repayment",
     "status_changed": "Status",
     "repaid": "Repaid",
     "defaulted": "Defaulted",
     "recalled": "Recalled",
+    "returned": "Returned",
 }
 
 

@@ -46,7 +46,7 @@ def test_day_two_brings_every_kind_of_change_duplicates_and_broken_documents(fir
             kinds[outcome] += count
     assert kinds["unchanged"] >= 3
     assert kinds["rejected"] == 3 * 7
-    assert {Change.RECALLED, Change.DEFAULTED, Change.TERMS_CHANGED, Change.REPAYMENT_REPORTED} <= kinds.keys()
+    assert {Change.RECALLED, Change.DEFAULTED, Change.EXTENDED, Change.REPAYMENT_REPORTED} <= kinds.keys()
 
 
 def test_the_same_seed_makes_the_same_second_day(first):

@@ -1,5 +1,6 @@
 """What intake finds when it compares a loan book with the latest versions."""
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import bson
@@ -52,7 +53,7 @@ def test_a_duplicate_within_one_step_is_unchanged_too():
 
 def test_versions_of_one_asset_within_one_step_follow_each_other():
     found = compare(Table(), encoded(), encoded(days_past_due=3), encoded(term_months=48), encoded())
-    assert changes(found) == [(1, "created"), (2, "status_changed"), (3, "terms_changed"), (4, "terms_changed")]
+    assert changes(found) == [(1, "created"), (2, "status_changed"), (3, "extended"), (4, "terms_changed")]
 
 
 REPAID = {"outstanding": Decimal128("26000.00"), "paid": paid("2000.00", "1300.00", "5.00")}
@@ -65,7 +66,8 @@ REPAID = {"outstanding": Decimal128("26000.00"), "paid": paid("2000.00", "1300.0
         ({"purpose": "car"}, Change.TERMS_CHANGED),
         ({"borrower": ...}, Change.TERMS_CHANGED),
         (REPAID, Change.REPAYMENT_REPORTED),
-        ({**REPAID, "term_months": 60}, Change.TERMS_CHANGED),
+        ({**REPAID, "term_months": 48}, Change.EXTENDED),
+        ({"rate": Decimal128("0.1500"), "term_months": 24}, Change.TERMS_CHANGED),
         ({"status": "late", "days_past_due": 20}, Change.STATUS_CHANGED),
         ({"status": "recalled"}, Change.RECALLED),
         ({**REPAID, "status": "defaulted"}, Change.DEFAULTED),
@@ -76,6 +78,49 @@ def test_a_change_is_named_by_the_first_kind_that_applies(changed, change):
     table = Table()
     compare(table, encoded())
     assert changes(compare(table, encoded(**changed))) == [(2, change)]
+
+
+@pytest.mark.parametrize("end", ["recalled", "defaulted", "repaid"])
+@pytest.mark.parametrize("again", ["current", "late"])
+def test_a_loan_that_was_at_an_end_and_goes_on_has_returned(end, again):
+    table = Table()
+    compare(table, encoded(status=end))
+    assert changes(compare(table, encoded(status=again, term_months=48, **REPAID))) == [(2, Change.RETURNED)]
+
+
+def test_from_one_end_to_another_is_no_return():
+    table = Table()
+    compare(table, encoded(status="defaulted"))
+    assert changes(compare(table, encoded(status="recalled"))) == [(2, Change.RECALLED)]
+
+
+def at(minute, **changed):
+    return encoded(updated_at=datetime(2026, 11, 23, 8, minute, tzinfo=UTC), **changed)
+
+
+def test_a_document_older_than_what_is_known_is_stale_and_changes_nothing():
+    table = Table()
+    compare(table, at(30, days_past_due=3))
+    before = dict(table)
+    found = compare(table, at(29))
+    assert (found.versions, found.refusals, found.outcomes, table) == ([], [], {(0, "stale"): 1}, before)
+
+
+def test_a_document_of_the_same_moment_or_of_none_is_newer_and_the_latest_moment_stays():
+    table = Table()
+    found = compare(table, at(30), at(30, days_past_due=1), encoded(days_past_due=2), at(29, days_past_due=3), at(31, days_past_due=4))
+    assert [v.latest.version for v in found.versions] == [1, 2, 3, 4]
+    assert found.outcomes[0, "stale"] == 1
+    assert unpack(table[b"bluebird/LC1"]).updated_ms == 1_795_422_660_000
+
+
+@given(st.permutations(range(6)))
+def test_in_whatever_order_documents_come_the_newest_is_the_latest_version(order):
+    table = Table()
+    outcomes = compare(table, *(at(minute, days_past_due=minute) for minute in order)).outcomes
+    newest = compare(table, at(5, days_past_due=5))
+    assert newest.outcomes == {(0, "unchanged"): 1}
+    assert sum(outcomes.values()) == 6
 
 
 def test_repayments_are_deltas_and_a_correction_downwards_is_negative():

@@ -1,7 +1,7 @@
 """The merger's sinks, from a message to what a query answers."""
 
 import random
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -28,6 +28,7 @@ async def test_a_version_is_stored_as_it_was_assessed(store, nulls):
         "asset_id": "x",
         "version": 1,
         "issued": -1,
+        "updated_at": 1_795_422_660_123,
         "digest": bytes(range(16)),
         "purpose": 'a "b", c',
         "delta_fees": -5,
@@ -37,7 +38,15 @@ async def test_a_version_is_stored_as_it_was_assessed(store, nulls):
     (found,) = await queries.versions(await store.pool(), "bluebird", "x")
     made = columns.decode(assessed(row, nulls=nulls), columns.ASSESSED).to_pylist()[0]
     expected = {versions.NAMES[name]: value for name, value in made.items()}
-    assert found == {**expected, "issued": date(1969, 12, 31), "digest": bytes(range(16)).hex(), "source_partition": 2, "source_offset": 6}
+    moment = datetime(2026, 11, 23, 8, 31, 0, 123_000, UTC)
+    assert found == {
+        **expected,
+        "issued": date(1969, 12, 31),
+        "updated_at": moment,
+        "digest": bytes(range(16)).hex(),
+        "source_partition": 2,
+        "source_offset": 6,
+    }
 
 
 async def test_versions_of_several_messages_keep_the_source_that_each_came_from(store):

@@ -30,7 +30,7 @@ PAGE = (FOLDER / "asset.md").read_text()
 EXAMPLES = FOLDER / "examples"
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 CATALOG = load({}).load_catalog()
-TYPES = {Kind.TEXT: "string", Kind.WHOLE: "int32 or int64", Kind.DAY: "date"}
+TYPES = {Kind.TEXT: "string", Kind.WHOLE: "int32 or int64", Kind.DAY: "date", Kind.MOMENT: "date"}
 
 
 def table(first: str) -> list[list[str]]:
@@ -52,6 +52,8 @@ def allowed(field) -> str:
         return f"1 to {field.length} bytes{', ids' if field.name.endswith('_id') else ''}"
     if field.kind is Kind.DAY:
         return " to ".join(str(date(1970, 1, 1) + timedelta(days)) for days in (field.low, field.high))
+    if field.kind is Kind.MOMENT:
+        return " to ".join(str(date(1970, 1, 1) + timedelta(milliseconds=bound)) for bound in (field.low, field.high))
     scale = Decimal(10) ** -document.DECIMALS.get(field.kind, 0)
     return " to ".join(f"{(bound * scale).normalize():f}" for bound in (field.low, field.high))
 
@@ -104,6 +106,8 @@ CHANGES = {
     Change.RECALLED: {"status": "recalled", "rate": Decimal128("0.08")},
     Change.DEFAULTED: {"status": "defaulted", "days_past_due": 120},
     Change.REPAID: {"status": "repaid", "outstanding": Decimal128("0")},
+    Change.RETURNED: ({"status": "repaid"}, {"status": "late", "term_months": 48}),
+    Change.EXTENDED: {"term_months": 48, "purpose": None, "outstanding": Decimal128("11117.99")},
     Change.TERMS_CHANGED: {"purpose": None, "outstanding": Decimal128("11117.99")},
     Change.REPAYMENT_REPORTED: {"outstanding": Decimal128("11117.99"), "status": "late"},
     Change.STATUS_CHANGED: {"outstanding": Decimal128("11414.180")},
@@ -117,11 +121,11 @@ def test_the_kinds_of_change_are_those_of_the_code_in_its_order():
 @pytest.mark.parametrize("change", Change)
 def test_each_kind_of_change_is_found(change):
     documents = [bson.encode(FIRST)]
-    if CHANGES[change]:
-        documents.append(bson.encode({**FIRST, **CHANGES[change]}))
-    assert difference_of(*documents, documents[-1]).outcomes == {
-        (0, outcome): 1 for outcome in {Change.CREATED.value, change.value, "unchanged"}
-    }
+    steps = CHANGES[change]
+    documents += [bson.encode({**FIRST, **step}) for step in (steps if isinstance(steps, tuple) else [steps] if steps else [])]
+    found = difference_of(*documents, documents[-1])
+    assert found.versions[-1].change == change
+    assert found.outcomes[0, "unchanged"] == 1
 
 
 def nested(levels: int) -> list:

@@ -68,6 +68,8 @@ BAD = [
     ("term_months", loan(term_months=36.5), "is double"),
     ("term_months", loan(term_months=2**40), "must be between 1 and 600"),
     ("issued", loan(issued=DAY + datetime.timedelta(hours=1)), "midnight"),
+    ("updated_at", loan(updated_at="2026-11-23"), "must be a date, is string"),
+    ("updated_at", loan(updated_at=DAY.replace(year=1969)), "is 1969-03-01, must be between 1970-01-01 and 2149-06-07"),
     ("status", loan(status="fine"), "must be one of"),
     ("currency", loan(currency="DOLLAR"), "between 1 and 3"),
     ("product", loan(product="a\0b"), "control character"),
@@ -100,6 +102,13 @@ def test_documents_of_many_layouts_keep_their_order():
 def test_int32_and_int64_values_of_one_field_are_read_from_where_they_stand():
     docs = [bson.encode(loan(f"LC{i}", days_past_due=bson.Int64(i) if i % 2 else i)) for i in range(40)]
     assert same(docs).columns["days_past_due"].to_pylist() == list(range(40))
+
+
+def test_a_moment_is_read_to_the_millisecond_and_may_be_absent_or_null():
+    moments = [DAY + datetime.timedelta(milliseconds=1234 * i) for i in range(20)]
+    docs = [bson.encode(loan(f"LC{i}", updated_at=at)) for i, at in enumerate([*moments, None, ...])]
+    ms = round(DAY.timestamp() * 1000)
+    assert same(docs).columns["updated_at"].to_pylist() == [*(ms + 1234 * i for i in range(20)), None, None]
 
 
 def test_texts_that_are_not_ascii_are_read():
