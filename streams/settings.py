@@ -25,6 +25,7 @@ class Settings:
     catalog: Path  # folder with originators.yaml and products/
     gateway_host: str
     gateway_port: int
+    inbox: Path | None  # folder that a gateway watches for loan books; empty: none
     ops_host: str  # of the worker's web views
     ops_port: int
     worker: str  # this worker's name: its static membership in the consumer group
@@ -53,6 +54,7 @@ DEFAULTS = {
     "catalog": str(Path(catalogs.__file__).parent),
     "gateway_host": "127.0.0.1",
     "gateway_port": "8080",
+    "inbox": "",
     "ops_host": "127.0.0.1",
     "ops_port": "6066",
     "worker": "worker-1",
@@ -91,7 +93,8 @@ def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | Non
         faults.append("TRANCHE_SECRET: must have at least 32 characters")
     if faults:
         raise SettingsError("\n".join(faults))
-    paths = {"home": Path(text["home"]).absolute(), "catalog": Path(text["catalog"]).absolute()}
+    inbox = Path(text["inbox"]).absolute() if text["inbox"] else None
+    paths = {"home": Path(text["home"]).absolute(), "catalog": Path(text["catalog"]).absolute(), "inbox": inbox}
     numbers = {**{port: int(text[port]) for port in PORTS}, "session_timeout_s": float(text["session_timeout_s"])}
     return Settings(**{**text, **paths, **numbers})  # type: ignore[arg-type]
 

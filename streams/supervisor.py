@@ -223,7 +223,7 @@ class System:
 
 def environ_of(settings: Settings) -> dict[str, str]:
     """The TRANCHE_* variables that `streams.settings.load` reads as these settings."""
-    return {f"TRANCHE_{name.upper()}": str(value) for name, value in dataclasses.asdict(settings).items()}
+    return {f"TRANCHE_{name.upper()}": "" if value is None else str(value) for name, value in dataclasses.asdict(settings).items()}
 
 
 async def _migrate(dsn: str) -> None:

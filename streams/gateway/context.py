@@ -37,6 +37,7 @@ class Gateway:
     database: Database
     recent: Recent
     uploading: int = 0
+    inbox: str = "not configured"
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -10,15 +10,16 @@ from streams.gateway.replies import json
 
 
 async def health(request: Request) -> Response:
-    """200 while the broker answers, else 503; the database is reported, but uploads do not need it."""
+    """200 while the broker answers and the inbox is watched, else 503; the database is reported, but uploads do not need it."""
     gateway = gateway_of(request)
-    database = await gateway.database.state()
+    found = {"broker": "up", "database": await gateway.database.state(), "inbox": gateway.inbox}
     try:
         await gateway.outlet.check()
     except BrokerError as fault:
-        headers = {"Retry-After": str(gateway.limits.retry_s)}
-        return json({"status": "down", "broker": f"down: {fault}", "database": database}, 503, headers)
-    return json({"status": "up", "broker": "up", "database": database})
+        found["broker"] = f"down: {fault}"
+    if found["broker"] != "up" or gateway.inbox.startswith("down"):
+        return json({"status": "down", **found}, 503, {"Retry-After": str(gateway.limits.retry_s)})
+    return json({"status": "up", **found})
 
 
 async def metrics(_: Request) -> Response:

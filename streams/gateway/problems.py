@@ -37,6 +37,12 @@ class ProblemError(Exception):
         super().__init__(detail)
         self.status, self.kind, self.detail, self.headers, self.members = status, kind, detail, headers, members
 
+    @property
+    def body(self) -> dict[str, object]:
+        """The problem document."""
+        named = {"type": f"urn:tranche:problem:{self.kind}", "title": TITLES[self.kind], "status": self.status, "detail": self.detail}
+        return {**named, **self.members}
+
 
 def retry_later(kind: str, detail: str, seconds: int, **members: object) -> ProblemError:
     """503 that says when to try again."""
@@ -46,8 +52,7 @@ def retry_later(kind: str, detail: str, seconds: int, **members: object) -> Prob
 def render(_: Request, fault: Exception) -> Response:
     """The response to any exception: problems as they are, everything else without its inside."""
     if isinstance(fault, ProblemError):
-        body = {"type": f"urn:tranche:problem:{fault.kind}", "title": TITLES[fault.kind], "status": fault.status, "detail": fault.detail}
-        return _response(fault.status, {**body, **fault.members}, fault.headers)
+        return _response(fault.status, fault.body, fault.headers)
     if isinstance(fault, HTTPException):
         title = HTTPStatus(fault.status_code).phrase
         return _response(fault.status_code, {"type": "about:blank", "title": title, "status": fault.status_code}, fault.headers)

@@ -10,7 +10,11 @@ from streams.gateway.problems import ProblemError
 
 
 def json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, headers, "application/json")
+    return Response(encode(body), status, headers, "application/json")
+
+
+def encode(body: object) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z)
 
 
 def whole(request: Request, name: str, default: int, low: int, high: int) -> int:

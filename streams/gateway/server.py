@@ -1,5 +1,6 @@
 """The gateway process: HTTP in front of the broker and the database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -15,6 +16,7 @@ from streams.gateway import batches, health, investments, pages, portfolios, upl
 from streams.gateway.context import Gateway, Recent
 from streams.gateway.database import Database
 from streams.gateway.edge import Edge
+from streams.gateway.inbox import watch
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import Outlet
 from streams.gateway.problems import ProblemError, render
@@ -50,17 +52,22 @@ def app(settings: Settings, limits: Limits) -> Starlette:
         raise SettingsError(f"TRANCHE_SECRET: must be set, with at least {SECRET_CHARACTERS_MIN} characters")
     originators = settings.load_catalog().originators
     outlet, database = Outlet(settings.kafka, limits), Database(settings.postgres, limits)
+    gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         log.info("gateway starts", host=settings.gateway_host, port=settings.gateway_port, kafka=settings.kafka)
+        watching = asyncio.create_task(watch(settings.inbox, gateway)) if settings.inbox else None
         yield
+        if watching:
+            watching.cancel()
+            await asyncio.wait({watching})
         await outlet.close()
         await database.close()
 
     handlers = {ProblemError: render, HTTPException: render, Exception: render}
     application = Starlette(routes=ROUTES, lifespan=lifespan, exception_handlers=handlers, middleware=[Middleware(Edge, limits=limits)])
-    application.state.gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent))
+    application.state.gateway = gateway
     return application
 
 

@@ -46,16 +46,15 @@ async def upload(request: Request) -> Response:
         delivery = Delivery(batch, originator, gateway.outlet, gateway.limits)
         try:
             fault = await _receive(request, gateway, delivery)
-            received = await delivery.finish(fault.reason if fault else "", fault.position if fault else 0)
+            received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
         except BrokerError as refused:
-            await _refused(gateway, delivery, refused)
+            await failed(gateway, delivery, refused)
             members = {"batch": batch, "documents_kept": delivery.kept}
             raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
         finally:
-            metrics.UPLOAD_DOCUMENTS.labels(originator).inc(delivery.kept)
-            metrics.UPLOAD_BYTES.labels(originator).inc(delivery.size)
-            metrics.UPLOAD_REJECTED.labels(originator).inc(delivery.oversized)
-    return _answer(request, gateway, received, fault)
+            counted(delivery)
+    answer = answered(gateway, received, fault)
+    return json(answer, 202, {"Location": str(answer["status_url"])})
 
 
 def batch_id(originator: str) -> str:
@@ -115,7 +114,7 @@ async def _reachable(gateway: Gateway) -> None:
         raise retry_later("broker-unavailable", f"{absent}. Nothing was read.", gateway.limits.retry_s) from absent
 
 
-async def _refused(gateway: Gateway, delivery: Delivery, refused: BrokerError) -> None:
+async def failed(gateway: Gateway, delivery: Delivery, refused: BrokerError) -> None:
     """Publish the broker's fault, if the broker takes that."""
     log.warning("broker refused", reason=str(refused), documents_kept=delivery.kept, bytes=delivery.size)
     metrics.UPLOADS.labels(delivery.originator, "refused").inc()
@@ -126,14 +125,26 @@ async def _refused(gateway: Gateway, delivery: Delivery, refused: BrokerError) -
         log.warning("batch has no status", reason=str(still))
 
 
-def _answer(request: Request, gateway: Gateway, received: BatchReceived, fault: Fault | None) -> Response:
+def counted(delivery: Delivery) -> None:
+    """Count what was received, whatever came of it."""
+    metrics.UPLOAD_DOCUMENTS.labels(delivery.originator).inc(delivery.kept)
+    metrics.UPLOAD_BYTES.labels(delivery.originator).inc(delivery.size)
+    metrics.UPLOAD_REJECTED.labels(delivery.originator).inc(delivery.oversized)
+
+
+def answered(gateway: Gateway, received: BatchReceived, fault: Fault | None) -> dict[str, object]:
+    """What the sender of a batch is told.
+
+    Raises:
+        ProblemError: the batch ended early by `fault`.
+    """
     counts = {"documents": received.documents, "bytes": received.bytes, "oversized": received.oversized, "digest": received.digest}
     status = {"batch": received.batch, "originator": received.originator, **counts}
     gateway.recent.add(received.batch, {**status, "state": "received", **({"error": received.error} if fault else {})})
     log.info("batch received", error=received.error, position=received.position, **counts)
     metrics.UPLOADS.labels(received.originator, "failed" if fault else "done").inc()
-    where = str(request.url_for("batch", batch=received.batch).path)
+    where = f"/batches/{received.batch}"
     if fault:
         members = {"batch": received.batch, "position": fault.position, "documents_kept": received.documents, "status_url": where}
         raise ProblemError(fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", **members)
-    return json({**status, "status_url": where}, 202, {"Location": where})
+    return {**status, "status_url": where}

@@ -77,9 +77,10 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(kafka="127.0.0.1:1", postgres="", limits=QUICK) -> AsyncIterator[Client]:
+async def serve(kafka="127.0.0.1:1", postgres="", limits=QUICK, inbox="") -> AsyncIterator[Client]:
     """A gateway; without a broker's address there is none at the other end."""
-    given = settings.load({"TRANCHE_SECRET": SECRET, "TRANCHE_KAFKA": kafka, "TRANCHE_POSTGRES": postgres})
+    environ = {"SECRET": SECRET, "KAFKA": kafka, "POSTGRES": postgres, "INBOX": str(inbox)}
+    given = settings.load({f"TRANCHE_{name}": value for name, value in environ.items()})
     running = _Server(server.server(given, limits).config)
     running.ready = asyncio.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:

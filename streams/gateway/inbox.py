@@ -1,0 +1,154 @@
+"""The watched folder: what is put into `<inbox>/<originator>/` is taken as a batch, as if it had been uploaded.
+
+Who may write into an originator's folder is said by the file system: the folder is the credential. A file is taken when it has settled
+(`streams/gateway/settling.py`), one originator's one after the other. Then it is moved to `taken/<batch>/` or `refused/<batch>/`, beside
+`answer.json`, the answer that an upload gets. While the broker is away, files stay and are tried again; after a crash, too: what the
+broker has of them already is then unchanged.
+
+One gateway watches an inbox; the others that share it wait until that one is gone.
+"""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import structlog
+
+from streams.embedded.folders import try_lock
+from streams.frames import FrameError
+from streams.gateway.context import Gateway
+from streams.gateway.delivery import Delivery
+from streams.gateway.outlet import BrokerError
+from streams.gateway.problems import ProblemError
+from streams.gateway.replies import encode
+from streams.gateway.settling import SETTLE_S, Look, Settling
+from streams.gateway.uploads import Fault, answered, batch_id, counted, failed
+
+PIECE_BYTES: Final = 256 * 1024
+FILES_MAX: Final = 10_000  # of one originator, looked at at a time
+TAKEN, REFUSED = "taken", "refused"
+
+log = structlog.get_logger()
+
+
+async def watch(folder: Path, gateway: Gateway) -> None:
+    """Watch until cancelled; what ends it otherwise makes the gateway unhealthy, and is said there."""
+    try:
+        await _Inbox(folder, gateway).run()
+    except Exception as fault:
+        log.exception("inbox is no longer watched", folder=str(folder))
+        gateway.inbox = f"down: {fault}"
+
+
+class _Inbox:
+    """Watches `folder`, in which every originator of the catalog gets a folder of its own."""
+
+    def __init__(self, folder: Path, gateway: Gateway) -> None:
+        self.folder, self._gateway = folder, gateway
+        self._settling = {originator: Settling() for originator in gateway.originators}
+        self._places = asyncio.Semaphore(gateway.limits.uploads)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Watch until cancelled. Raises OSError: the folders cannot be made."""
+        for originator in self._gateway.originators:
+            (self.folder / originator).mkdir(parents=True, exist_ok=True)
+        while (lock := try_lock(self.folder / ".lock")) is None:
+            self._gateway.inbox = "another gateway watches it"
+            await asyncio.sleep(SETTLE_S)
+        self._gateway.inbox = "watched"
+        log.info("inbox is watched", folder=str(self.folder))
+        try:
+            await self._watch()
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+            lock.close()
+
+    async def _watch(self) -> None:
+        from watchfiles import awatch  # noqa: PLC0415 - only a gateway with an inbox needs it
+
+        # It also looks when nothing was said: a network folder says nothing, and settling is that nothing happens.
+        wait_ms = int(SETTLE_S * 1000)
+        folders = [self.folder / originator for originator in self._gateway.originators]
+        async for _ in awatch(*folders, watch_filter=None, yield_on_timeout=True, rust_timeout=wait_ms, recursive=False):
+            for originator in self._gateway.originators:
+                if (task := self._under_way.get(originator)) is None or task.done():
+                    self._under_way[originator] = asyncio.create_task(self._take_all(originator))
+
+    async def _take_all(self, originator: str) -> None:
+        """Take what has settled of one originator, in order. What cannot be taken stays, and is tried again later."""
+        try:
+            files = await asyncio.to_thread(_files, self.folder / originator)
+            for path in self._settling[originator].settled(files, time.monotonic()):
+                async with self._places:
+                    await self._take(originator, path, files[path])
+        except (BrokerError, OSError) as fault:
+            log.warning("inbox waits", originator=originator, reason=str(fault))
+            await asyncio.sleep(self._gateway.limits.retry_s)
+
+    async def _take(self, originator: str, path: Path, look: Look) -> None:
+        batch = batch_id(originator)
+        delivery = Delivery(batch, originator, self._gateway.outlet, self._gateway.limits)
+        try:
+            with _opened(path) as file:
+                fault = await self._receive(file, delivery)
+                if changed := _look(os.fstat(file.fileno())) != look:
+                    fault = Fault(400, "bad-sequence", "the file changed while it was read, and is taken again", delivery.size)
+            received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
+        except BrokerError as refused:
+            await failed(self._gateway, delivery, refused)
+            raise
+        finally:
+            counted(delivery)
+        try:
+            where, answer = TAKEN, answered(self._gateway, received, fault)
+        except ProblemError as problem:
+            where, answer = REFUSED, problem.body
+        if not changed:
+            await asyncio.to_thread(_put_away, path, where, batch, encode(answer))
+
+    async def _receive(self, file: BinaryIO, delivery: Delivery) -> Fault | None:
+        """Read a file to its end, or to what ends it early."""
+        most = self._gateway.limits.upload_bytes
+        try:
+            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+                await delivery.take(piece)
+                if delivery.size > most:
+                    return Fault(413, "too-large", f"an upload has at most {most} bytes", delivery.size)
+            delivery.end()
+        except FrameError as fault:
+            return Fault(400, "bad-sequence", fault.reason, fault.position)
+        return None
+
+
+def _files(folder: Path) -> dict[Path, Look]:
+    """The regular files of a folder, FILES_MAX at most. Links are none: they could show what their maker may not read."""
+    found: dict[Path, Look] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False):
+                found[Path(entry.path)] = _look(entry.stat(follow_symlinks=False))
+                if len(found) == FILES_MAX:
+                    break
+    return found
+
+
+def _look(state: os.stat_result) -> Look:
+    return Look(state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, if nobody has put a link in its place meanwhile."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
+
+
+def _put_away(path: Path, where: str, batch: str, answer: bytes) -> None:
+    """Move a file out of the way, beside the answer, which is there first: where the file is, it is whole."""
+    folder = path.parent / where / batch
+    folder.mkdir(parents=True)
+    (folder / "answer.json").write_bytes(answer)
+    path.rename(folder / path.name)
