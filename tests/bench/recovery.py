@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from agents.intake.versions import ROW
+from agents.intake.versions import ABSENT, Latest
 from streams import topics
 from streams.broker import KafkaBroker
 from streams.effects import Effects, Message, Stage
@@ -79,8 +79,8 @@ def make_tables(assets: int) -> list[dict[bytes, bytes]]:
     tables: list[dict[bytes, bytes]] = [{} for _ in range(topics.ASSET_PARTITIONS)]
     for n in range(assets):
         key, digest = asset_key(ORIGINATOR, b"L%07d" % n), digests[24 * n : 24 * n + 24]
-        row = ROW.pack(digest[:16], 1, digest[16:], 0, 10_000_00 + n, n, n // 7, 0)
-        tables[partition_of(key, len(tables))][key] = row
+        latest = Latest(digest[:16], 1, digest[16:], 0, 10_000_00 + n, n, n // 7, 0, 36, ABSENT)
+        tables[partition_of(key, len(tables))][key] = latest.pack()
     return tables
 
 

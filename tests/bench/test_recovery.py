@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from agents.intake.versions import ROW
 from streams import topics
 from streams.broker import KafkaBroker
 from streams.step import OFFSET, Partition
@@ -37,7 +38,7 @@ def test_the_changelog_has_the_rows_of_intake_in_the_partitions_of_their_assets(
         table = asyncio.run(changelog(kafka, topics.INTAKE_TABLE, number, 0))
         assert table.pop(OFFSET) == b"0 0"
         assert table == rows
-        assert {len(row) for row in rows.values()} == {61}
+        assert {len(row) for row in rows.values()} == {ROW.size}
 
 
 def test_the_hash_is_of_all_rows_and_of_nothing_else(written):
