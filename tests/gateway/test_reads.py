@@ -112,4 +112,7 @@ async def test_a_database_that_does_not_answer_is_503_and_said_by_health(serve, 
 async def test_health_reports_both(serve, kafka, database):
     async with serve(kafka, database) as client:
         response = await client.get("/health")
-        assert (response.status_code, response.json()) == (200, {"status": "up", "broker": "up", "database": "up", "inbox": "not configured"})
+        assert (response.status_code, response.json()) == (
+            200,
+            {"status": "up", "broker": "up", "database": "up", "inbox": "not configured"},
+        )

@@ -5,6 +5,7 @@ Everything is in few partitions, so that few Steps meet often. Ids are chosen by
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -13,7 +14,7 @@ from bson.decimal128 import Decimal128
 from schemas.events import Bucket, Criteria, Portfolio, encode
 from streams import topics
 from streams.partition import partition_of
-from tests.loans import encoded, paid
+from tests.loans import DAY, encoded, paid
 
 ORIGINATORS: Final = ("bluebird", "harbor")
 LAST_S: Final = 12.0  # when the last of it comes
@@ -66,7 +67,7 @@ def _named(prefix: str, home: int, keyed: str) -> Iterator[str]:
 
 @cache
 def document(originator: str, asset: str, variant: int) -> bytes:
-    """One of an asset's documents; even variants differ in what is paid, odd ones in terms and status too."""
+    """One of an asset's documents; even variants differ in what is paid, odd ones in terms and status too; from 2 on they say when."""
     principal, repaid = 10_00 * (10 + len(asset)), variant * 10_00
     status, days = ("current", 0) if variant % 2 == 0 else (("late", 20), ("recalled", 0))[variant % 4 == 3]
     return encoded(
@@ -79,6 +80,7 @@ def document(originator: str, asset: str, variant: int) -> bytes:
         principal=Decimal128(f"{principal / 100:.2f}"),
         outstanding=Decimal128(f"{(principal - repaid) / 100:.2f}"),
         paid=paid(f"{repaid / 100:.2f}", f"{repaid / 500:.2f}"),
+        updated_at=DAY + timedelta(variant) if variant > 1 else ...,
     )
 
 
