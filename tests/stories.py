@@ -1,5 +1,7 @@
-"""One asset in the database, bluebird/loan-7: four versions from two batches, one of which the database does not know, 13 investments,
-two refused documents; and something of other assets, which is none of its story."""
+"""One asset in the database, bluebird/loan-7: four versions, 13 investments, two refused documents; and something of other assets.
+
+Its batches are one that the gateway received, one of which nothing is stored, and one that its originator produced itself.
+"""
 
 from agents.merger.agent import sinks
 from schemas import catalog, events
@@ -18,7 +20,7 @@ FIRST = {
 }  # fmt: skip
 PAID = {**FIRST, "version": 2, "change": "repayment_reported", "digest": bytes(range(1, 17)), "batch": "bluebird.two", "position": 0}
 PAID |= {"outstanding": 96_000, "paid_principal": 24_000, "remaining_months": 29, "instalment": 4_100, "purpose": None}
-REWRITTEN = {**PAID, "version": 3, "change": "status_changed", "digest": bytes(range(2, 18))}
+REWRITTEN = {**PAID, "version": 3, "change": "status_changed", "digest": bytes(range(2, 18)), "batch": "bluebird.three"}
 LATE = {**REWRITTEN, "version": 4, "change": "status_changed", "digest": bytes(range(3, 19)), "status": "late", "days_past_due": 12}
 STORY = (FIRST, PAID, REWRITTEN, LATE)
 
@@ -66,7 +68,9 @@ async def tell(store: Store) -> None:
     told = events.BatchReceived(
         batch="bluebird.one", originator="bluebird", documents=3, bytes=4_000, digest="9599ddfd987d8d2fffb311b42fa402b6"
     )
-    await feed(store, BATCHES, [message(topics.BATCHES, events.encode(told), timestamp_ms=SENT_MS)])
+    count = events.BatchProgress(batch="bluebird.three", originator="bluebird", counts={"status_changed": 2})
+    for n, event in enumerate((told, count)):
+        await feed(store, BATCHES, [message(topics.BATCHES, events.encode(event), n, timestamp_ms=SENT_MS)])
     letters = [rejected(), rejected("loan-8"), rejected(reason="is missing")]
     await feed(store, REJECTIONS, [message(topics.REJECTED, value, n, timestamp_ms=SENT_MS + n) for n, value in enumerate(letters)])
     made = [investment(n, investor=("ann", "bob")[n % 2]) for n in range(1, 13)]

@@ -108,7 +108,9 @@ def _origin(batch: Told | None, version: Told) -> Iterator[Text]:
     else:
         yield _line("sent", f"{_time(batch['first_event'])} by {batch['originator']}")
         file = f"{batch['documents']} documents, {batch['bytes']} bytes, digest {batch['digest']}"
-        yield _line("file", file if batch["digest"] else "none: the originator produces to the broker itself")
+        yield _line(
+            "file", file if batch["digest"] else "digest not known: it is still coming, or the originator produces to the broker itself"
+        )
     yield _line("document", f"digest {version['digest']}, {version['source']}")
 
 

@@ -74,6 +74,7 @@ async def test_people_read_the_story_of_an_asset_line_by_line(store, database, t
         "  batch     bluebird.one, byte 1179",
         "  sent      2026-02-02 02:40:00 UTC by bluebird",
         "  file      3 documents, 4000 bytes, digest 9599ddfd987d8d2fffb311b42fa402b6",
+        "  file      digest not known: it is still coming, or the originator produces to the broker itself",
         "  differs   in no field that is read: other bytes, or fields of the originator's own",
         "  invested  300.00 USD in 12 investments",
         "  2026-02-02 02:40:00 UTC  bluebird.one, byte 7: rate is NaN, not a number",

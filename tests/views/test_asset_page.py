@@ -37,6 +37,7 @@ async def test_the_page_of_an_asset_shows_what_the_gateway_answers(pool):
         ("remaining_months", "30", "29"),
         ("other bytes only: no field that is read",),
         ("bluebird.one", ", byte 1,179", "2026-02-02 02:40:00 by bluebird", "file", "9599ddfd987d8d2fffb311b42fa402b6"),
+        ("bluebird.three", ", byte 0", "2026-02-02 02:40:00 by bluebird", "file", "&ndash;"),
         ("bluebird/loan-7/1", "300.00 USD in 12"),
         ("not known: past due",),
         ("Investments", "Made at, UTC"),
