@@ -118,7 +118,7 @@ def _delivered(row: Mapping[str, Any], batch: Mapping[str, Any] | None) -> Marku
     lines: list[object] = [link(tag("code", row["batch"]), "", batch=row["batch"]), f", byte {row['position']:,}"]
     if batch:
         lines += [Markup("<br>"), batch["first_event"], " by ", batch["originator"]]
-        lines += [Markup("<br>"), "file ", batch["digest"] and tag("code", batch["digest"])]
+        lines += [Markup("<br>"), "file ", tag("code", batch["digest"])]
     return join((*lines, Markup("<br>"), "document ", tag("code", row["digest"]), Markup("<br>"), tag("code", row["source"])))
 
 
