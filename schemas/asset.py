@@ -14,6 +14,7 @@ FRAME_BYTES_MAX: Final = 16 * 1024 * 1024  # BSON's own limit: a larger length p
 FRAME_BYTES_MIN: Final = 5  # the empty document
 DEPTH_MAX: Final = 8  # documents within documents
 CENTS_MAX: Final = 10**14  # a trillion major units: every sum over a book still fits int64
+VERSION_END: Final = 2**31  # every version's number is below
 
 
 class Kind(enum.StrEnum):
@@ -78,6 +79,15 @@ class Field:
     @property
     def column(self) -> str:
         return self.name.replace(".", "_")
+
+    @property
+    def stored(self) -> str:
+        """Its column in the table asset_versions: the unit stands last in a name, and the design's words are used."""
+        return _STORED.get(self.name, self.column + _UNITS.get(self.kind, ""))
+
+
+_UNITS: Final = {Kind.MONEY: "_cents", Kind.RATE: "_ppm"}
+_STORED: Final = {"originator_id": "originator", "asset_id": "asset", "instalment": "stated_instalment_cents"}
 
 
 LOAN: Final = (

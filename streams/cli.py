@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from schemas.asset import VERSION_END
 from schemas.catalog import CatalogError
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
@@ -128,6 +129,25 @@ def token(kind: Kind, id_: str, home: str | None) -> None:
     if not settings.secret:
         raise UserError(f"nothing runs in {settings.home}, and TRANCHE_SECRET, which signs tokens, is not set; try `tranche up`")
     click.echo(issue(settings.secret, kind, id_))
+
+
+@main.command()
+@click.argument("asset", metavar="ORIGINATOR/ASSET")
+@click.option(
+    "--before", type=click.IntRange(1, VERSION_END), default=VERSION_END, metavar="VERSION", help="Only versions before this one."
+)
+@click.option("--json", "as_json", is_flag=True, help="What the gateway answers, as one line.")
+@_home
+def trace(asset: str, before: int, as_json: bool, home: str | None) -> None:
+    """Show all that is stored of one asset: versions and where they came from, differences, assessments, investments, refusals."""
+    originator, slash, name = asset.partition("/")
+    if not (originator and slash and name):
+        raise UserError(f"{asset!r} is no ORIGINATOR/ASSET; an example: tranche trace bluebird/DE-2026-000117")
+    given = _settings(home=home)
+    dsn = given.postgres or _running(given).postgres
+    if not dsn:
+        raise UserError(f"nothing runs in {given.home}, and TRANCHE_POSTGRES, which names the database, is not set; try `tranche up`")
+    _call("streams.trace.console:main", dsn, originator, name, before, as_json=as_json)
 
 
 @main.command()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from schemas.asset import OUTCOMES
+from schemas.asset import OUTCOMES, VERSION_END
 from streams.topics import INVESTMENTS
 
 REASONS: Final = 20  # that the summary of a batch lists, most frequent first
@@ -41,6 +41,8 @@ _SUMMARY: Final = f"""
            {", ".join(f"sum({name})::bigint AS {name}" for name in OUTCOMES if name != "rejected")},
            sum(rejected + oversized)::bigint AS rejected
     FROM batch_states GROUP BY originator ORDER BY originator"""  # noqa: S608 - names of ours
+_VERSIONS: Final = """
+    SELECT * FROM asset_versions WHERE originator = $1 AND asset = $2 AND version < $3::bigint ORDER BY version DESC LIMIT $4"""
 _INVESTED: Final = """
     SELECT originator, currency, count(*) AS count, sum(amount_cents)::bigint AS cents
     FROM investments GROUP BY originator, currency ORDER BY originator, currency"""
@@ -63,16 +65,17 @@ async def batch(pool: asyncpg.Pool, batch_id: str) -> dict[str, Any] | None:
     if row is None:
         return None
     reasons = await pool.fetch(_REASONS, batch_id, REASONS)
-    return {**_batch(row), "reasons": [dict(reason) for reason in reasons]}
+    return {**batch_of(row), "reasons": [dict(reason) for reason in reasons]}
 
 
 async def batches(pool: asyncpg.Pool, originator: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
     """The latest batches, of one originator or of all, as `batch` without reasons, the newest first."""
     sql = "SELECT * FROM batch_states WHERE $2::text IS NULL OR originator = $2 ORDER BY first_event DESC, batch LIMIT $1"
-    return [_batch(row) for row in await pool.fetch(sql, limit, originator)]
+    return [batch_of(row) for row in await pool.fetch(sql, limit, originator)]
 
 
-def _batch(row: Mapping[str, Any]) -> dict[str, Any]:
+def batch_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of batch_states as `batch` answers it, without reasons."""
     return {**{name: row[name] for name in _BATCH}, "counts": {name: row[name] for name in OUTCOMES}}
 
 
@@ -107,10 +110,10 @@ def _parse(cursor: str | None) -> list[int]:
     return [int(part) - 1 for part in parts]
 
 
-async def versions(pool: asyncpg.Pool, originator: str, asset: str) -> list[dict[str, Any]]:
-    """All versions of an asset, the first first, with every column of the table; the digest in hexadecimal."""
-    rows = await pool.fetch("SELECT * FROM asset_versions WHERE originator = $1 AND asset = $2 ORDER BY version", originator, asset)
-    return [{**row, "digest": row["digest"].hex()} for row in rows]
+async def versions(pool: asyncpg.Pool, originator: str, asset: str, before: int = VERSION_END, limit: int = 1000) -> list[dict[str, Any]]:
+    """The latest versions of an asset below number `before`, the first first, with every column of the table; the digest in hexadecimal."""
+    rows = await pool.fetch(_VERSIONS, originator, asset, before, limit)
+    return [{**row, "digest": row["digest"].hex()} for row in reversed(rows)]
 
 
 async def rejections(pool: asyncpg.Pool, *, batch: str | None = None, limit: int = 50) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from aiohttp import web
 from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from schemas.asset import VERSION_END
 from streams import metrics, tokens
 from streams.pages import assets, batches, lag, rejections
 from streams.pages.html import Markup, Page, document, tag
@@ -62,6 +63,8 @@ def is_loopback(host: str) -> bool:
 
 def _handlers(store: Store, watch: Watch) -> dict[str, Handler]:
     async def show_batches(request: web.Request) -> Page:
+        if "batch" in request.query:
+            return await batches.batch(await store.pool(), request.query["batch"])
         return await batches.batches(await store.pool(), request.query.get("originator"))
 
     async def show_lag(_: web.Request) -> Page:
@@ -71,7 +74,11 @@ def _handlers(store: Store, watch: Watch) -> dict[str, Handler]:
     async def show_asset(request: web.Request) -> Page:
         asked = {**request.query, **request.match_info}
         originator, asset = asked.get("originator", ""), asked.get("asset", "")
-        return await assets.versions(await store.pool(), originator, asset) if originator and asset else assets.search(originator, asset)
+        if not (originator and asset):
+            return assets.search(originator, asset)
+        before = request.query.get("before", "")
+        number = int(before) if before.isdecimal() and len(before) <= len(str(VERSION_END)) else VERSION_END
+        return await assets.trace(await store.pool(), originator, asset, number)
 
     async def show_rejections(request: web.Request) -> Page:
         return await rejections.rejections(await store.pool(), request.query.get("batch"))

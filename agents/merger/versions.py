@@ -11,15 +11,11 @@ from schemas import columns
 from schemas.asset import LOAN, Kind
 from streams.effects import Copy, Execute, Message
 
-_UNITS: Final = {Kind.MONEY: "_cents", Kind.RATE: "_ppm"}
-# Column of the table for each column of ASSESSED: the unit stands last in a name, and the design's words are used.
+# Column of the table for each column of ASSESSED.
 NAMES: Final = {
     **{name: name for name in columns.ASSESSED.names},
-    **{field.column: field.column + _UNITS.get(field.kind, "") for field in LOAN},
+    **{field.column: field.stored for field in LOAN},
     **{name: name + "_cents" for name in ("delta_principal", "delta_interest", "delta_fees")},
-    "originator_id": "originator",
-    "asset_id": "asset",
-    "instalment": "stated_instalment_cents",
 }
 DAYS: Final = tuple(field.column for field in LOAN if field.kind is Kind.DAY)
 MOMENTS: Final = tuple(field.column for field in LOAN if field.kind is Kind.MOMENT)

@@ -40,6 +40,20 @@ class Database:
         except queries.CursorError as fault:
             raise ProblemError(400, "invalid-parameter", f"after: {fault}.", field="after") from fault
 
+    async def trace(self, originator: str, asset: str, *, before: int, limit: int) -> dict[str, Any] | None:
+        """As `trace.queries.trace`."""
+        import asyncpg  # noqa: PLC0415 - see above
+
+        from streams.trace import queries  # noqa: PLC0415 - see above
+
+        async def ask(pool: Any) -> dict[str, Any] | None:
+            try:
+                return await queries.trace(pool, originator, asset, before=before, limit=limit)
+            except asyncpg.DataError:  # a text that no text of the database can be, and so no asset's
+                return None
+
+        return await self._ask(ask)
+
     async def state(self) -> str:
         """Whether it answers: "up", "not configured", or "down"."""
         if not self._dsn:

@@ -25,6 +25,7 @@ TITLES = {
     "too-large": "The body is too large",
     "too-many-uploads": "Too many uploads at a time",
     "unauthorized": "A valid token is needed",
+    "unknown-asset": "There is no such asset",
     "unknown-batch": "There is no such batch",
     "unknown-originator": "There is no such originator",
 }

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from streams.gateway import batches, health, investments, pages, portfolios, uploads
+from streams.gateway import assets, batches, health, investments, pages, portfolios, uploads
 from streams.gateway.context import Gateway, Recent
 from streams.gateway.database import Database
 from streams.gateway.edge import Edge
@@ -35,6 +35,7 @@ ROUTES = (
     Route("/health", health.health),
     Route("/metrics", health.metrics),
     Route("/originators/{originator}/batches", uploads.upload, methods=["POST"]),
+    Route("/originators/{originator}/assets/{asset}", assets.asset),
     Route("/batches/{batch}", batches.batch, name="batch"),
     Route("/portfolios", portfolios.place, methods=["POST"]),
     Route("/portfolios/{portfolio}", portfolios.close, methods=["DELETE"]),

@@ -1,37 +1,45 @@
-"""All versions of one asset, and the search for it."""
+"""All that is stored of one asset, and the search for it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from streams import queries
-from streams.pages.html import Column, Markup, Page, join, money, percent, table, tag
+from schemas.asset import VERSION_END
+from streams.pages.html import Column, Markup, Page, join, link, markup, money, table, tag
+from streams.trace import queries
 
-_HELD: Final = (  # what an asset is, in its latest version
-    ("Product", lambda row: row["product"]),
-    ("Currency", lambda row: row["currency"]),
-    ("Country", lambda row: row["country"]),
-    ("Issued", lambda row: row["issued"]),
-    ("Term, months", lambda row: row["term_months"]),
-    ("Rate a year", lambda row: percent(row["rate_ppm"])),
-    ("Principal", lambda row: money(row["principal_cents"])),
-    ("Sale", lambda row: row["sale"]),
+_HELD: Final = {  # of the latest version's document
+    "Product": "product",
+    "Status": "status",
+    "Currency": "currency",
+    "Country": "country",
+    "Issued": "issued",
+    "Term, months": "term_months",
+    "Rate a year": "rate",
+    "Principal": "principal",
+    "Outstanding": "outstanding",
+    "Sale": "sale",
+}
+_ASSESSED: Final = {
+    "Group": "risk_group",
+    "Score": "score",
+    "Price": "price",
+    "Instalment": "instalment",
+    "Months left": "remaining_months",
+}
+_INVESTMENTS: Final = (
+    Column("Made at, UTC", lambda row: row["made_at"]),
+    Column("Investment", lambda row: tag("code", row["investment"])),
+    Column("Amount", lambda row: join((money(row["amount_cents"]), " ", row["currency"])), "n"),
+    Column("Investor", lambda row: row["investor"]),
+    Column("Portfolio, bucket", lambda row: f"{row['portfolio']}, {row['bucket']}"),
+    Column("Buy offer", lambda row: tag("code", row["buy_offer"])),
 )
-_COLUMNS: Final = (
-    Column("Version", lambda row: row["version"], "n"),
-    Column("Change", lambda row: row["change"].replace("_", " ")),
-    Column("Status", lambda row: row["status"], compared=True),
-    Column("Outstanding", lambda row: money(row["outstanding_cents"]), "n", compared=True),
-    Column("Paid principal", lambda row: money(row["paid_principal_cents"]), "n", compared=True),
-    Column("Paid interest", lambda row: money(row["paid_interest_cents"]), "n", compared=True),
-    Column("Paid fees", lambda row: money(row["paid_fees_cents"]), "n", compared=True),
-    Column("Days past due", lambda row: row["days_past_due"], "n", compared=True),
-    Column("Instalment", lambda row: money(row["instalment_cents"]), "n", compared=True),
-    Column("Months left", lambda row: row["remaining_months"], "n", compared=True),
-    Column("Score", lambda row: row["score"], "n", compared=True),
-    Column("Group", lambda row: row["risk_group"], compared=True),
-    Column("Price", lambda row: percent(row["price_bp"] * 100), "n", compared=True),
-    Column("Digest", lambda row: tag("code", row["digest"][:8])),
-    Column("Batch, byte position", lambda row: join((tag("code", row["batch"]), f", {row['position']:,}"))),
-    Column("Source", lambda row: tag("code", f"assets.assessed-{row['source_partition']}-{row['source_offset']}")),
+_REJECTIONS: Final = (
+    Column("Rejected at, UTC", lambda row: row["rejected_at"]),
+    Column("Batch", lambda row: link(tag("code", row["batch"]), "rejections", batch=row["batch"])),
+    Column("Byte position", lambda row: row["position"], "n"),
+    Column("Field", lambda row: row["field"] and tag("code", row["field"])),
+    Column("Reason", lambda row: row["reason"], "wrap"),
 )
 
 
@@ -40,15 +48,86 @@ def search(originator: str = "", asset: str = "") -> Page:
     return Page("/assets", "Assets", "Every version of an asset that was ever received, never changed.", [], _form(originator, asset))
 
 
-async def versions(pool: Any, originator: str, asset: str) -> Page:
-    """The page of one asset; 404 if it is not known."""
-    rows = await queries.versions(pool, originator, asset)
-    body = [_form(originator, asset)]
-    if rows:
-        body.append(tag("dl", *(tag("div", tag("dt", name), tag("dd", value(rows[-1]))) for name, value in _HELD)))
-    body.append(table(_COLUMNS, rows, "No version of this asset is known."))
-    note = "The first version on top; what changed from one to the next is marked. As JSON: every column."
-    return Page("/assets", f"{originator} / {asset}", note, rows, join(body), status=200 if rows else 404)
+async def trace(pool: Any, originator: str, asset: str, before: int = VERSION_END) -> Page:
+    """The page of one asset, with its latest versions below number `before`; 404 if it is not known."""
+    found, title = await queries.trace(pool, originator, asset, before=before), f"{originator} / {asset}"
+    if found is None:
+        note = "Nothing is known of this asset."
+        return Page("/assets", title, note, {"error": "unknown asset", "detail": note}, _form(originator, asset), status=404)
+    body = [_form(originator, asset), *(_held(found["versions"][-1]) if found["versions"] else ())]
+    if found["earlier"]:
+        body.append(tag("p", link("Earlier versions", "assets", originator, asset, before=str(found["earlier"]))))
+    body.append(table(_versions(found["batches"]), found["versions"], "No version of this asset is stored."))
+    for head, kind, columns in (("Investments", "investments", _INVESTMENTS), ("Refused documents", "rejections", _REJECTIONS)):
+        if found[kind]:
+            shown, every = len(found[kind]), found["counts"][kind]
+            body.append(tag("h2", f"{head}, the latest {shown:,} of {every:,}" if shown < every else head))
+            body.append(table(columns, found[kind], ""))
+    note = "The first version on top, each with what differs from the one before, in the document's own words. JSON is as the gateway's."
+    return Page("/assets", title, note, found, join(body))
+
+
+def _held(version: Mapping[str, Any]) -> list[Markup]:
+    values = [(name, version["document"][field]) for name, field in _HELD.items()]
+    values += [(name, version["assessment"][field]) for name, field in _ASSESSED.items()]
+    return [tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in values))]
+
+
+def _versions(batches: Mapping[str, Any]) -> tuple[Column, ...]:
+    return (
+        Column("Version", lambda row: row["version"], "n"),
+        Column("Change", _change),
+        Column("Differs from the version before", _differences),
+        Column("Assessment", _assessment),
+        Column("Delivered", lambda row: _delivered(row, batches.get(row["batch"]))),
+        Column("Sell offer, invested", _sold),
+    )
+
+
+def _change(row: Mapping[str, Any]) -> Markup:
+    fields = tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in row["document"].items()), class_="fields")
+    return join((row["change"].replace("_", " "), tag("details", tag("summary", "document"), fields)))
+
+
+def _differences(row: Mapping[str, Any]) -> Markup:
+    if row["differences"]:
+        return _lines(row["differences"])
+    return markup("the first" if row["version"] == 1 else "other bytes only: no field that is read")
+
+
+def _assessment(row: Mapping[str, Any]) -> Markup:
+    found = row["assessment"]
+    text = (
+        f"group {found['risk_group']}, score {found['score']}, price {found['price']}",
+        Markup("<br>"),
+        f"{found['remaining_months']} instalments of {found['instalment']}",
+    )
+    return join((*text, _lines(row["reassessed"])))
+
+
+def _lines(differences: Sequence[Mapping[str, Any]]) -> Markup:
+    """A line a difference: field, value before, value after."""
+    rows = (
+        tag("tr", tag("td", tag("code", one["field"])), tag("td", one["before"], class_="n"), tag("td", one["after"], class_="n changed"))
+        for one in differences
+    )
+    return tag("table", tag("tbody", *rows), class_="lines") if differences else Markup()
+
+
+def _delivered(row: Mapping[str, Any], batch: Mapping[str, Any] | None) -> Markup:
+    lines: list[object] = [link(tag("code", row["batch"]), "", batch=row["batch"]), f", byte {row['position']:,}"]
+    if batch:
+        lines += [Markup("<br>"), batch["first_event"], " by ", batch["originator"]]
+        lines += [Markup("<br>"), "file ", tag("code", batch["digest"])]
+    return join((*lines, Markup("<br>"), "document ", tag("code", row["digest"]), Markup("<br>"), tag("code", row["source"])))
+
+
+def _sold(row: Mapping[str, Any]) -> Markup:
+    sums = row["investments"]
+    offer = tag("code", row["sell_offer"]) if row["sell_offer"] else "not for sale" if row["offered"] is False else "not known: past due"
+    if not sums["count"]:
+        return markup(offer)
+    return join((offer, Markup("<br>"), money(sums["amount_cents"]), " ", row["document"]["currency"], f" in {sums['count']:,}"))
 
 
 def _form(originator: str, asset: str) -> Markup:

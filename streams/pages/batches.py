@@ -25,19 +25,31 @@ _OUTCOMES: Final = {
 async def batches(pool: Any, originator: str | None) -> Page:
     """The page of all originators, or of one."""
     rows = await queries.batches(pool, originator)
+    title = "Batches" if originator is None else f"Batches of {originator}"
+    note = "The latest 50 deliveries; what each document turned out to be. This page renews itself."
+    return Page("/", title, note, rows, table(_columns(), rows, "No batch has been received yet."), refresh_s=3)
+
+
+async def batch(pool: Any, batch_id: str) -> Page:
+    """The page of one batch; 404 if nothing is known of it."""
+    found = await queries.batch(pool, batch_id)
+    rows = [found] if found else []
+    note = "What each document of this delivery turned out to be. This page renews itself."
+    body = table(_columns(), rows, "Nothing is stored of this batch.")
+    return Page("/", f"Batch {batch_id}", note, rows, body, refresh_s=3, status=200 if found else 404)
+
+
+def _columns() -> tuple[Column, ...]:
     outcomes = (Column(head, lambda row, name=name: row["counts"][name], "n") for name, head in _OUTCOMES.items())  # type: ignore[misc]
-    columns = (
+    return (
         Column("First event, UTC", lambda row: row["first_event"]),
-        Column("Batch", lambda row: tag("code", row["batch"])),
+        Column("Batch", lambda row: link(tag("code", row["batch"]), "", batch=row["batch"])),
         Column("Originator", lambda row: link(row["originator"], "", originator=row["originator"])),
         Column("State", _state),
         Column("Documents", _documents, "n"),
         Column("Rejected", _rejected, "n"),
         *outcomes,
     )
-    title = "Batches" if originator is None else f"Batches of {originator}"
-    note = "The latest 50 deliveries; what each document turned out to be. This page renews itself."
-    return Page("/", title, note, rows, table(columns, rows, "No batch has been received yet."), refresh_s=3)
 
 
 def _state(row: Mapping[str, Any]) -> Markup:

@@ -44,6 +44,10 @@ tbody tr:nth-child(even) { background: var(--stripe) }
 .zero { color: var(--dim); opacity: .55 }
 .wrap { white-space: normal; min-width: 40rem; overflow-wrap: anywhere }
 .changed { background: var(--mark) }
+.lines { width: auto }
+table.lines tr:nth-child(n) { background: none }
+.lines td { border: 0; padding: 0 .5rem .15rem 0 }
+.lines td.changed { padding: 0 .3rem; background: var(--mark) }
 .empty { color: var(--dim); padding: 1.4rem; text-align: center }
 .badge { display: inline-block; padding: .05rem .5rem; border-radius: 99px; font-size: .8rem; font-weight: 600 }
 .good { color: var(--good); background: var(--good-back) }
@@ -70,4 +74,6 @@ button { font: inherit; font-weight: 600; padding: .38rem 1rem; border: 0; borde
 dl { display: flex; flex-wrap: wrap; gap: .8rem 2.2rem; margin: 0 0 1.2rem }
 dt { font-size: .8rem; color: var(--dim) }
 dd { margin: 0; font-variant-numeric: tabular-nums }
+dl.fields { display: grid; gap: 0; margin: .2rem 0 0; font-size: .8rem }
+dl.fields div { display: flex; justify-content: space-between; gap: 1rem }
 """

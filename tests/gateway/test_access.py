@@ -9,6 +9,7 @@ ROUTES = [
     ("POST", "/portfolios"),
     ("DELETE", "/portfolios/p?currency=EUR"),
     ("GET", "/investments"),
+    ("GET", "/originators/bluebird/assets/loan-7"),
 ]
 
 

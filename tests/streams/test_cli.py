@@ -124,6 +124,7 @@ def test_up_leaves_a_system_running_that_down_stops(tranche, kafka, postgres):
     assert run.gateway_url in again
     assert {"supervisor", "worker-1", "gateway"} <= set(tranche("status").stdout.split())
     assert tranche("token", "investor", "ada").stdout.strip() == tokens.issue(run.secret, "investor", "ada")
+    assert "nothing is known of asset 'x'" in refused(tranche("trace", "bluebird/x"))
 
     assert tranche("down").stdout == "stopped: gateway, worker-1\n"
     assert not any(process.find() for process in (run.supervisor, *run.processes.values()))

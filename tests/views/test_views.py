@@ -67,6 +67,8 @@ async def loans(store):
 
 def steady(rows):
     """Without what goes on from one look to the next."""
+    if isinstance(rows, dict):
+        return rows
     return [{name: value for name, value in row.items() if name not in {"oldest_s", "still_s"}} for row in rows]
 
 
@@ -80,17 +82,14 @@ async def test_every_page_is_served_as_html_and_as_json_both_ways_of_asking(serv
         asked, accepted = await client.get(f"{path}?format=json"), await client.get(path, headers={"Accept": "application/json"})
         assert asked.headers["content-type"] == accepted.headers["content-type"] == "application/json"
         assert steady(asked.json()) == steady(accepted.json())
-        assert isinstance(asked.json(), list)
 
 
 async def test_the_pages_say_what_the_database_and_the_worker_say(serve, loans, seen):
     client = await serve()
     (batch,) = (await client.get("/?format=json")).json()
     assert (batch["batch"], batch["state"], batch["documents"], batch["error"]) == ("<i>b1", "processing", 4, "<i>cut")
-    assert [version["outstanding_cents"] for version in (await client.get("/assets/bluebird/%3Ci%3Ex?format=json")).json()] == [
-        99_999,
-        99_998,
-    ]
+    asset = (await client.get("/assets/bluebird/%3Ci%3Ex?format=json")).json()
+    assert [version["document"]["outstanding"] for version in asset["versions"]] == ["999.99", "999.98"]
     assert "999.98" in (await client.get("/assets", params={"originator": "bluebird", "asset": "<i>x"})).text
     (letter,) = (await client.get("/rejections", params={"batch": "<i>b1", "format": "json"})).json()
     assert (letter["reason"], letter["document"]) == ("<i>r", "PGk+")
@@ -105,6 +104,15 @@ async def test_an_unknown_asset_is_not_found_and_an_impossible_one_refused(serve
     assert (await client.get("/assets/bluebird/nothing")).status_code == 404
     assert (await client.get("/assets/blue/bird/a%2Fb")).status_code == 404
     assert (await client.get("/assets?originator=a%00&asset=b")).status_code == 400
+
+
+async def test_a_page_is_asked_for_by_batch_or_from_a_version_on_and_a_wrong_number_is_none(serve, loans):
+    client = await serve()
+    assert [row["batch"] for row in (await client.get("/", params={"batch": "<i>b1", "format": "json"})).json()] == ["<i>b1"]
+    assert (await client.get("/", params={"batch": "none"})).status_code == 404
+    for before, expected in (("2", [1]), ("3", [1, 2]), ("", [1, 2]), ("x", [1, 2]), ("-1", [1, 2]), ("9" * 5_000, [1, 2])):
+        answer = await client.get("/assets/bluebird/%3Ci%3Ex", params={"before": before, "format": "json"})
+        assert [version["version"] for version in answer.json()["versions"]] == expected
 
 
 async def test_faust_serves_nothing_of_its_own(serve):

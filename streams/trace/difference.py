@@ -1,0 +1,95 @@
+"""What a stored version of an asset says, in the words and units of the asset document, and how it differs from the version before. Pure.
+
+A row is one of the table asset_versions by column name. Money is written in the currency's major unit with two decimals ("1234.50"), a
+rate as a fraction a year without zeros at its end ("0.1407"), a day as ISO 8601 has it; whole numbers stay numbers, absent fields are None.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from schemas.asset import LOAN, Kind, Status
+
+Value = str | int | None
+Row = Mapping[str, Any]
+
+FOR_SALE: Final = (Status.CURRENT, Status.LATE)
+_MONEY: Final = ("instalment", "last_instalment", "interest")  # of an assessment, each a column in cents
+
+
+def document(row: Row) -> dict[str, Value]:
+    """The fields of the asset document (`schemas/asset.py`, LOAN), in its order and by its names, dots between the levels."""
+    return {field.name: _written(field.kind, row[field.stored]) for field in LOAN}
+
+
+def assessment(row: Row) -> dict[str, Value]:
+    """What the assessor found; `price` is a fraction of the amount, 1 is par."""
+    return {
+        "risk_group": row["risk_group"],
+        "score": row["score"],
+        "price": _fraction(row["price_bp"], 4),
+        "remaining_months": row["remaining_months"],
+        **{name: _written(Kind.MONEY, row[f"{name}_cents"]) for name in _MONEY},
+    }
+
+
+def differences(before: Mapping[str, Value], after: Mapping[str, Value]) -> list[dict[str, Value]]:
+    """The fields of two documents, or of two assessments, that have another value: {field, before, after}, in their order."""
+    return [{"field": name, "before": before[name], "after": value} for name, value in after.items() if before[name] != value]
+
+
+def offered(row: Row, *, invested: bool) -> bool | None:
+    """Whether a version was put up for sale; None if what is stored does not tell.
+
+    The rule is the router's (`schemas/asset.md`, "What Tranche finds"). How late an asset may be is its product's business, and what the
+    product said at that time is not stored; but what was invested in was for sale.
+    """
+    if invested:
+        return True
+    if row["status"] not in FOR_SALE or row["outstanding_cents"] <= 0 or row["remaining_months"] < 1:
+        return False
+    return True if row["days_past_due"] == 0 else None
+
+
+def told(rows: Sequence[Row], earlier: Row | None, invested: Mapping[int, Row]) -> list[dict[str, Any]]:
+    """Consecutive versions, each with its place of origin, what it says, and its differences to the one before.
+
+    Args:
+        rows: in the order of their numbers.
+        earlier: the version before the first of `rows`; None if that is the asset's first, which differs from nothing.
+        invested: {count, amount_cents} of the investments in a version, by its number.
+    """
+    befores = [earlier, *rows]
+    return [_told(row, before, invested.get(row["version"])) for row, before in zip(rows, befores, strict=False)]
+
+
+def _told(row: Row, before: Row | None, invested: Row | None) -> dict[str, Any]:
+    said, found = document(row), assessment(row)
+    was_offered = offered(row, invested=invested is not None)
+    return {
+        "version": row["version"],
+        "change": row["change"],
+        "batch": row["batch"],
+        "position": row["position"],
+        "digest": row["digest"],
+        "source": f"assets.assessed-{row['source_partition']}-{row['source_offset']}",
+        "document": said,
+        "differences": differences(document(before), said) if before else [],
+        "assessment": found,
+        "reassessed": differences(assessment(before), found) if before else [],
+        "offered": was_offered,
+        "sell_offer": f"{row['originator']}/{row['asset']}/{row['version']}" if was_offered else None,
+        "investments": {"count": 0, "amount_cents": 0} if invested is None else dict(invested),
+    }
+
+
+def _written(kind: Kind, value: Any) -> Value:
+    if value is None or kind in (Kind.TEXT, Kind.WHOLE):
+        return value  # type: ignore[no-any-return]
+    if kind is Kind.MONEY:
+        return f"{Decimal(value).scaleb(-2):f}"
+    return _fraction(value, 6) if kind is Kind.RATE else value.isoformat()
+
+
+def _fraction(number: int, places: int) -> str:
+    return f"{Decimal(number).scaleb(-places).normalize():f}"

@@ -1,0 +1,119 @@
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import schemas
+from agents.merger.versions import NAMES
+from agents.router.routing import Router
+from schemas.asset import LOAN, Kind, Status
+from schemas.columns import ASSESSED
+from schemas.events import SellOffer
+from streams import document
+from streams.trace import difference
+from tests.rows import CATALOG, CHANGED_ROW
+from tests.stories import FIRST, LATE, PAID, REWRITTEN
+
+EXAMPLES = Path(schemas.__file__).parent / "examples"
+ROUTER = Router(CATALOG)
+
+
+def stored(columns):
+    """The values of ASSESSED as a row of the table has them; what is not said is of no account."""
+    known = {name: columns.get(name, CHANGED_ROW.get(name, 0)) for name in (*ASSESSED.names, *(field.column for field in LOAN))}
+    row = {NAMES[name]: value for name, value in known.items()}
+    return {**row, "issued": date(1970, 1, 1) + timedelta(row["issued"]), "digest": "00", "source_partition": 2, "source_offset": 6}
+
+
+def of(field):
+    if field.kind is Kind.TEXT:
+        values = st.sampled_from(field.choices or ("a", "b", "c"))
+    else:
+        values = st.integers(field.low, field.high) | st.sampled_from((field.low, field.high))
+    return values if field.required else st.none() | values
+
+
+VERSIONS = st.fixed_dictionaries({field.column: of(field) for field in LOAN}).map(stored)
+
+
+@given(st.lists(VERSIONS, min_size=1, max_size=5))
+def test_the_differences_of_all_versions_applied_to_the_first_give_the_last(rows):
+    told = difference.told(rows, None, {})
+    said = {kind: dict(told[0][kind]) for kind in ("document", "assessment")}
+    for version in told:
+        for kind, changes in (("document", "differences"), ("assessment", "reassessed")):
+            for one in version[changes]:
+                assert said[kind][one["field"]] == one["before"]
+                said[kind][one["field"]] = one["after"]
+            assert said[kind] == version[kind]
+    assert told[0]["differences"] == told[0]["reassessed"] == []
+
+
+@given(VERSIONS, VERSIONS, st.sets(st.sampled_from([field.stored for field in LOAN])))
+def test_exactly_the_fields_that_have_another_value_in_the_table_differ(one, other, taken):
+    after = {**one, **{name: other[name] for name in taken}}
+    found = difference.differences(difference.document(one), difference.document(after))
+    assert {change["field"] for change in found} == {field.name for field in LOAN if one[field.stored] != after[field.stored]}
+
+
+@given(VERSIONS, VERSIONS)
+def test_a_version_differs_in_the_same_way_from_one_that_is_not_listed(one, other):
+    assert difference.told([other], one, {}) == difference.told([one, other], None, {})[1:]
+
+
+def test_a_document_is_told_as_its_originator_wrote_it():
+    data = (EXAMPLES / "loan.bson").read_bytes()
+    written = json.loads((EXAMPLES / "loan.json").read_text())
+    told = difference.document(stored(document.read(data, LOAN)))
+    for field in LOAN:
+        value = written
+        for name in field.name.split("."):
+            value = value[name]
+        plain = next(iter(value.values())) if isinstance(value, dict) else value
+        assert told[field.name] == (plain[:10] if field.kind is Kind.DAY else int(plain) if field.kind is Kind.WHOLE else plain)
+
+
+def test_units_are_those_that_people_read():
+    told = difference.assessment(stored({**FIRST, "last_instalment_cents": 5, "interest_cents": 123_456_789}))
+    assert (told["price"], told["instalment"], told["last_instalment"], told["interest"]) == ("0.995", "41.06", "0.05", "1234567.89")
+    whole = difference.document(stored({**FIRST, "rate": 2_000_000, "borrower_debt_ratio": 10, "paid_fees": 0}))
+    assert (whole["rate"], whole["borrower.debt_ratio"], whole["paid.fees"]) == ("2", "0.00001", "0.00")
+    assert difference.assessment(stored({**FIRST, "price_bp": 10_000}))["price"] == "1"
+
+
+def test_a_field_that_goes_or_comes_differs_from_none_and_other_bytes_alone_differ_in_nothing():
+    first, paid, rewritten, late = difference.told([stored(row) for row in (FIRST, PAID, REWRITTEN, LATE)], None, {})
+    assert first["differences"] == []
+    assert paid["differences"] == [
+        {"field": "outstanding", "before": "1000.00", "after": "960.00"},
+        {"field": "paid.principal", "before": "200.00", "after": "240.00"},
+        {"field": "instalment", "before": None, "after": "41.00"},
+        {"field": "purpose", "before": "car", "after": None},
+    ]
+    assert paid["reassessed"] == [{"field": "remaining_months", "before": 30, "after": 29}]
+    assert rewritten["differences"] == rewritten["reassessed"] == []
+    assert [one["field"] for one in late["differences"]] == ["status", "days_past_due"]
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize(("outstanding", "remaining"), [(1, 1), (0, 1), (1, 0)])
+@pytest.mark.parametrize("days", [0, 1, 15, 16, 500])
+def test_what_is_told_of_a_versions_sell_offer_is_what_the_router_does(status, outstanding, remaining, days):
+    changed = {"status": str(status), "outstanding": outstanding, "remaining_months": remaining, "days_past_due": days}
+    columns = {**CHANGED_ROW, **dict.fromkeys(ASSESSED.names[-7:], 1), "risk_group": "B", "price_bp": 9_950, **changed}
+    (told,) = difference.told([stored(columns)], None, {})
+    routed = ROUTER.route(pa.RecordBatch.from_pylist([columns], schema=ASSESSED), {}, {})
+    offers = [event.offer for market in routed for event in market if isinstance(event, SellOffer)]
+    assert told["offered"] in ({True, None} if offers else {False, None})
+    assert told["offered"] is not None or (days and status in {Status.CURRENT, Status.LATE}), "only how late it may be is not stored"
+    assert told["sell_offer"] in {*offers, None}
+    assert (told["sell_offer"] is None) == (told["offered"] is not True)
+
+
+def test_what_was_invested_in_was_offered():
+    (told,) = difference.told([stored(LATE)], None, {4: {"count": 1, "amount_cents": 5}})
+    assert (told["offered"], told["sell_offer"], told["investments"]) == (True, "bluebird/loan-7/4", {"count": 1, "amount_cents": 5})
