@@ -132,6 +132,19 @@ def token(kind: Kind, id_: str, home: str | None) -> None:
 
 
 @main.command()
+@click.argument("originator", required=False)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, the newest.")
+@click.option("--follow", is_flag=True, help="Show them as they go on, until interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="What the gateway answers, as one line.")
+@_home
+def batches(originator: str | None, limit: int, follow: bool, as_json: bool, home: str | None) -> None:
+    """Show the latest batches, of all originators or of one: how far they are, and what came of their documents."""
+    if follow and as_json:
+        raise UserError("--follow and --json do not go together; ask again instead")
+    _call("streams.batches:main", _database(home), originator, limit, follow=follow, as_json=as_json)
+
+
+@main.command()
 @click.argument("asset", metavar="ORIGINATOR/ASSET")
 @click.option(
     "--before", type=click.IntRange(1, VERSION_END), default=VERSION_END, metavar="VERSION", help="Only versions before this one."
@@ -143,11 +156,7 @@ def trace(asset: str, before: int, as_json: bool, home: str | None) -> None:
     originator, slash, name = asset.partition("/")
     if not (originator and slash and name):
         raise UserError(f"{asset!r} is no ORIGINATOR/ASSET; an example: tranche trace bluebird/DE-2026-000117")
-    given = _settings(home=home)
-    dsn = given.postgres or _running(given).postgres
-    if not dsn:
-        raise UserError(f"nothing runs in {given.home}, and TRANCHE_POSTGRES, which names the database, is not set; try `tranche up`")
-    _call("streams.trace.console:main", dsn, originator, name, before, as_json=as_json)
+    _call("streams.trace.console:main", _database(home), originator, name, before, as_json=as_json)
 
 
 @main.command()
@@ -198,6 +207,19 @@ def _running(settings: Settings) -> Settings:
     """The settings of the system that is up in this home; `settings` itself if none is."""
     run = _call("streams.embedded.runfile:running", settings.home)
     return settings_module.load(run.environ) if run and run.ready else settings
+
+
+def _database(home: str | None) -> str:
+    """The DSN of the environment, or of the system that is up in this home.
+
+    Raises:
+        UserError: there is none.
+    """
+    given = _settings(home=home)
+    dsn = given.postgres or _running(given).postgres
+    if not dsn:
+        raise UserError(f"nothing runs in {given.home}, and TRANCHE_POSTGRES, which names the database, is not set; try `tranche up`")
+    return dsn
 
 
 def _call(where: str, *arguments: Any, **named: Any) -> Any:

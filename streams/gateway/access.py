@@ -34,6 +34,15 @@ def require(principal: Principal, kind: Kind) -> str:
     return principal.id
 
 
+def subject(request: Request) -> str:
+    """The originator that the path names, for itself and for operators: for these also one that has left the catalog.
+
+    Raises:
+        ProblemError: as `tenant`.
+    """
+    return request.path_params["originator"] if caller(request).kind == "operator" else tenant(request)
+
+
 def tenant(request: Request) -> str:
     """The originator that the path names, if it is the caller.
 

@@ -4,15 +4,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.asset import VERSION_END
-from streams.gateway.access import caller, tenant
+from streams.gateway.access import subject
 from streams.gateway.context import gateway_of
 from streams.gateway.problems import ProblemError
 from streams.gateway.replies import json, whole
 
 
 async def asset(request: Request) -> Response:
-    """The trace of an asset, for its originator and for operators, these of originators that have left the catalog too."""
-    originator: str = request.path_params["originator"] if caller(request).kind == "operator" else tenant(request)
+    """The trace of an asset."""
+    originator = subject(request)
     wanted: str = request.path_params["asset"]
     limit = whole(request, "limit", default=100, low=1, high=1000)
     before = whole(request, "before", default=VERSION_END, low=1, high=VERSION_END)

@@ -1,13 +1,19 @@
-"""`GET /batches/{batch}`: how far a batch is."""
+"""`GET /batches/{batch}` and `GET /originators/{originator}/batches`: how far a batch is, and the latest ones."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.gateway.access import caller
+from streams.gateway.access import caller, subject
 from streams.gateway.context import gateway_of
 from streams.gateway.problems import ProblemError
-from streams.gateway.replies import json
+from streams.gateway.replies import json, whole
 from streams.tokens import Principal
+
+
+async def batches(request: Request) -> Response:
+    """The latest batches of an originator, the newest first."""
+    originator, limit = subject(request), whole(request, "limit", default=50, low=1, high=1000)
+    return json({"batches": await gateway_of(request).database.batches(originator, limit)})
 
 
 async def batch(request: Request) -> Response:

@@ -23,6 +23,12 @@ class Database:
 
         return await self._ask(lambda pool: queries.batch(pool, batch))
 
+    async def batches(self, originator: str, limit: int) -> list[dict[str, Any]]:
+        """As `queries.batches`."""
+        from streams import queries  # noqa: PLC0415 - see above
+
+        return await self._ask(lambda pool: queries.batches(pool, originator, limit))
+
     async def investments(
         self, *, investor: str | None, originator: str | None, after: str | None, limit: int
     ) -> tuple[list[dict[str, Any]], str | None]:

@@ -35,6 +35,7 @@ ROUTES = (
     Route("/health", health.health),
     Route("/metrics", health.metrics),
     Route("/originators/{originator}/batches", uploads.upload, methods=["POST"]),
+    Route("/originators/{originator}/batches", batches.batches),
     Route("/originators/{originator}/assets/{asset}", assets.asset),
     Route("/batches/{batch}", batches.batch, name="batch"),
     Route("/portfolios", portfolios.place, methods=["POST"]),

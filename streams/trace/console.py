@@ -11,14 +11,13 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from streams import terminal
 from streams.embedded.errors import UserError
-from streams.store import Store
+from streams.terminal import plain
 from streams.trace import queries
 
 Told = Mapping[str, Any]
 
-# Originators' texts go to a terminal, which would obey what is in them.
-_CONTROL: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}")
 _LABEL: Final = 12  # columns
 
 
@@ -41,16 +40,11 @@ def main(dsn: str, originator: str, asset: str, before: int, *, as_json: bool) -
 
 
 async def _ask(dsn: str, originator: str, asset: str, before: int) -> dict[str, Any] | None:
-    store = Store(dsn)
-    try:
-        return await queries.trace(await store.pool(), originator, asset, before=before)
-    except asyncpg.DataError:  # a text that no text of the database can be, and so no asset's
-        return None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
-        where = dsn.rpartition("@")[2] or dsn
-        raise UserError(f"PostgreSQL at {where} does not answer ({type(fault).__name__}: {fault}); see `tranche status`") from fault
-    finally:
-        await store.close()
+    async with terminal.database(dsn) as pool:
+        try:
+            return await queries.trace(pool, originator, asset, before=before)
+        except asyncpg.DataError:  # a text that no text of the database can be, and so no asset's
+            return None
 
 
 def show(console: Console, found: Told) -> None:
@@ -65,22 +59,22 @@ def show(console: Console, found: Told) -> None:
 
 
 def _head(found: Told) -> Iterator[Text]:
-    yield _text(f"{found['originator']}/{found['asset']}", "bold")
+    yield plain(f"{found['originator']}/{found['asset']}", "bold")
     counts = found["counts"]
     names = {"versions": "version", "investments": "investment", "rejections": "refused document"}
-    yield _text(", ".join(_counted(counts[kind], name) for kind, name in names.items()))
+    yield plain(", ".join(_counted(counts[kind], name) for kind, name in names.items()))
     if found["versions"]:
         said, assessed = found["versions"][-1]["document"], found["versions"][-1]["assessment"]
-        yield _text(f"{said['status']}, {said['outstanding']} of {said['principal']} {said['currency']} outstanding")
-        yield _text(f"{said['product']}, {said['country']}, {said['term_months']} months from {said['issued']}, rate {said['rate']} a year")
-        yield _text(f"risk group {assessed['risk_group']}, price {assessed['price']}, {assessed['remaining_months']} instalments to come")
+        yield plain(f"{said['status']}, {said['outstanding']} of {said['principal']} {said['currency']} outstanding")
+        yield plain(f"{said['product']}, {said['country']}, {said['term_months']} months from {said['issued']}, rate {said['rate']} a year")
+        yield plain(f"risk group {assessed['risk_group']}, price {assessed['price']}, {assessed['remaining_months']} instalments to come")
     if found["earlier"]:
-        yield _text(f"earlier versions: --before {found['earlier']}", "yellow")
+        yield plain(f"earlier versions: --before {found['earlier']}", "yellow")
 
 
 def _version(found: Told, version: Told, investments: list[Told]) -> Iterator[Text]:
     yield Text()
-    yield _text(f"version {version['version']}, {version['change'].replace('_', ' ')}", "bold")
+    yield plain(f"version {version['version']}, {version['change'].replace('_', ' ')}", "bold")
     yield from _origin(found["batches"].get(version["batch"]), version)
     yield from _differences(version, first=version["version"] == 1)
     assessed = version["assessment"]
@@ -129,18 +123,14 @@ def _rejections(found: Told) -> Iterator[Text]:
         return
     yield Text()
     shown, every = len(found["rejections"]), found["counts"]["rejections"]
-    yield _text("refused documents" + (f", the latest {shown} of {every}" if shown < every else ""), "bold")
+    yield plain("refused documents" + (f", the latest {shown} of {every}" if shown < every else ""), "bold")
     for one in found["rejections"]:
         field = f"{one['field']} " if one["field"] else ""
-        yield _text(f"  {_time(one['rejected_at'])}  {one['batch']}, byte {one['position']}: {field}{one['reason']}")
+        yield plain(f"  {_time(one['rejected_at'])}  {one['batch']}, byte {one['position']}: {field}{one['reason']}")
 
 
 def _line(label: str, text: str) -> Text:
-    return Text.assemble((f"  {label:<{_LABEL - 2}}", "dim"), _text(text))
-
-
-def _text(text: str, style: str = "") -> Text:
-    return Text(text.translate(_CONTROL), style)
+    return Text.assemble((f"  {label:<{_LABEL - 2}}", "dim"), plain(text))
 
 
 def _counted(count: int, name: str) -> str:

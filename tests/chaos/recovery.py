@@ -6,7 +6,7 @@ import struct
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Self
 
 import asyncpg
@@ -34,6 +34,18 @@ class Opening(NamedTuple):
     at_ms: int
     worker: str
     place: Place
+
+
+class Recovery(NamedTuple):
+    """How long a partition stood still after a kill of its worker."""
+
+    seconds: float
+    kill: Kill
+    place: Place
+
+    def __str__(self) -> str:
+        at = datetime.fromtimestamp(self.kill.at_ms / 1000, UTC)
+        return f"{self.seconds:.1f} s: {self.place[0]} {self.place[1]}, after {self.kill.worker} was killed at {at:%H:%M:%S}"
 
 
 class SinkWatch:
@@ -91,8 +103,8 @@ def openings_of(said: Iterable[Mapping[str, Any]]) -> list[Opening]:
     return sorted(found)
 
 
-def seconds(kills: Iterable[Kill], openings: Sequence[Opening], steps: Steps) -> list[float]:
-    """For each kill and each partition with input that the worker held: from the kill to the next Step committed, by whomever."""
+def recoveries(kills: Iterable[Kill], openings: Sequence[Opening], steps: Steps) -> list[Recovery]:
+    """Each kill and each partition with input that the worker held: from the kill to the next Step committed, by anybody; slowest first."""
     found = []
     for kill in kills:
         holders = {opening.place: opening.worker for opening in openings if opening.at_ms <= kill.at_ms}
@@ -100,8 +112,8 @@ def seconds(kills: Iterable[Kill], openings: Sequence[Opening], steps: Steps) ->
             after = bisect_right(times, kill.at_ms)
             flows = after >= FLOWING_STEPS and times[after - FLOWING_STEPS] >= kill.at_ms - FLOWING_MS
             if flows and holders.get(place) == kill.worker and after < len(times):
-                found.append((times[after] - kill.at_ms) / 1000)
-    return found
+                found.append(Recovery((times[after] - kill.at_ms) / 1000, kill, place))
+    return sorted(found, reverse=True)
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:

@@ -157,13 +157,15 @@ class Chaos:
 
     async def _measure(self, faults: Faults, watch: SinkWatch, logs: Logs) -> dict[str, Any]:
         openings = recovery.openings_of(self._target.said())
-        found = recovery.seconds(faults.kills, openings, {**recovery.steps_of(self._stages, logs), **watch.steps})
+        found = recovery.recoveries(faults.kills, openings, {**recovery.steps_of(self._stages, logs), **watch.steps})
+        seconds = [one.seconds for one in found]
         run = self._target.run
         return {
             "rebalances": await recovery.rebalances(run.kafka, run.environ["TRANCHE_GROUP"]),
-            "recovery_p50_s": recovery.percentile(found, 50),
-            "recovery_p99_s": recovery.percentile(found, 99),
+            "recovery_p50_s": recovery.percentile(seconds, 50),
+            "recovery_p99_s": recovery.percentile(seconds, 99),
             "recoveries": len(found),
+            "slowest_recoveries": [str(one) for one in found[:5]],
         }
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.chaos import plan, recovery
 from tests.chaos.books import Book, portfolios
 from tests.chaos.faults import FAULTS
-from tests.chaos.recovery import FLOWING_MS, FLOWING_STEPS, Kill, Opening
+from tests.chaos.recovery import FLOWING_MS, FLOWING_STEPS, Kill, Opening, Recovery
 
 DECKS = 2 * len(plan.DECK) + 1
 
@@ -53,7 +53,19 @@ def test_recovery_is_from_the_kill_to_the_next_step_of_each_partition_that_the_w
         idle: [at - FLOWING_MS - 1, *before[1:], at + 8_000],
         never: before,
     }
-    assert recovery.seconds([Kill(at, "w1")], openings, steps) == [1.5]
+    kill = Kill(at, "w1")
+    assert recovery.recoveries([kill], openings, steps) == [Recovery(1.5, kill, flowing)]
+
+
+def test_the_slowest_recoveries_come_first_and_say_what_stood_still():
+    places = [("intake", 0), ("router", 3)]
+    at = 1_795_458_611_000
+    openings = [Opening(0, "w1", place) for place in places]
+    steps = {place: [*[at - 10] * FLOWING_STEPS, at + 1_000 * (n + 1)] for n, place in enumerate(places)}
+    assert [str(one) for one in recovery.recoveries([Kill(at, "w1")], openings, steps)] == [
+        "2.0 s: router 3, after w1 was killed at 18:30:11",
+        "1.0 s: intake 0, after w1 was killed at 18:30:11",
+    ]
 
 
 def test_a_percentile_is_a_value_that_was_measured():

@@ -5,6 +5,7 @@ import pytest
 UPLOAD = "/originators/bluebird/batches"
 ROUTES = [
     ("POST", UPLOAD),
+    ("GET", UPLOAD),
     ("GET", "/batches/b"),
     ("POST", "/portfolios"),
     ("DELETE", "/portfolios/p?currency=EUR"),

@@ -46,6 +46,19 @@ async def test_a_batch_is_nobody_elses(reader, kind, name):
     assert (await reader.get("/batches/bluebird-1", headers=reader.token(kind, name))).status_code == 403
 
 
+async def test_an_originator_and_operators_see_its_latest_batches(reader):
+    for kind, name in (("originator", "bluebird"), ("operator", "ops")):
+        response = await reader.get("/originators/bluebird/batches", headers=reader.token(kind, name))
+        assert [(batch["batch"], batch["state"]) for batch in response.json()["batches"]] == [("bluebird-1", "done")]
+    assert (await reader.get("/originators/harbor/batches", headers=reader.token("operator", "ops"))).json() == {"batches": []}
+
+
+@pytest.mark.parametrize(("path", "status"), [("harbor/batches", 403), ("nobody/batches", 404), ("bluebird/batches?limit=0", 400)])
+async def test_what_is_not_its_own_an_originator_does_not_see(reader, path, status):
+    response = await reader.get(f"/originators/{path}", headers=reader.token("originator", "bluebird"))
+    assert response.status_code == status
+
+
 async def test_an_unknown_batch_is_404(reader):
     response = await reader.get("/batches/bluebird-2", headers=reader.token("operator", "ops"))
     assert (response.status_code, response.json()["batch"]) == (404, "bluebird-2")
