@@ -34,6 +34,7 @@ ROUTES = (
     Route("/metrics", health.metrics),
     Route("/originators/{originator}/batches", uploads.upload, methods=["POST"]),
     Route("/batches/{batch}", batches.batch, name="batch"),
+    Route("/batches/{batch}/rejected", batches.rejected),
     Route("/portfolios", portfolios.place, methods=["POST"]),
     Route("/portfolios/{portfolio}", portfolios.close, methods=["DELETE"]),
     Route("/investments", investments.investments),

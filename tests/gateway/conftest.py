@@ -20,6 +20,9 @@ from streams import settings, topics
 from streams.gateway import server
 from streams.gateway.limits import Limits
 from streams.tokens import issue
+from tests.database import database, empty_database, store
+
+__all__ = ["database", "empty_database", "store"]
 
 SECRET = "0123456789abcdef0123456789abcdef"
 QUICK = Limits(idle_s=5, ack_s=10, connect_s=2, linger_s=2)

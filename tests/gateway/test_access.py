@@ -6,6 +6,7 @@ UPLOAD = "/originators/bluebird/batches"
 ROUTES = [
     ("POST", UPLOAD),
     ("GET", "/batches/b"),
+    ("GET", "/batches/b/rejected"),
     ("POST", "/portfolios"),
     ("DELETE", "/portfolios/p?currency=EUR"),
     ("GET", "/investments"),
