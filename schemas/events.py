@@ -22,7 +22,7 @@ class BatchReceived(Event, frozen=True, tag="batch.received"):
     originator: str
     documents: int
     bytes: int
-    digest: str  # XXH3-128 of the bytes received, hexadecimal
+    digest: str  # XXH3-128 of the file, hexadecimal
     oversized: int = 0  # rejected by the gateway itself, counted in documents
     error: str = ""
     position: int = 0

@@ -184,4 +184,6 @@ def run(settings: Settings) -> None:
 def start(app: App) -> None:
     """Run an app as this process's worker."""
     gc.freeze()  # the modules: a full collection went through all of them, 100 ms every ten seconds in which nothing else was done
-    faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False, override_logging=False).execute_from_commandline()
+    worker = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False, override_logging=False)
+    worker.spinner = None  # it writes a terminal's escape codes in front of a line of the log
+    worker.execute_from_commandline()

@@ -4,7 +4,7 @@ Rows come as dicts of what JSON has, and of datetimes, days and, in a rejection'
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
@@ -36,6 +36,16 @@ _INVESTMENTS: Final = """
         SELECT * FROM investments AS i WHERE i.partition = seen.partition AND i.record_offset > seen.record_offset{where}
         ORDER BY i.record_offset LIMIT $3
     ) AS page ORDER BY page.partition, page.record_offset LIMIT $3"""
+# The rows behind a place, an index range, and of them so many that their documents reach the size.
+_REJECTED: Final = """
+    SELECT position, topic, partition, record_offset, document FROM (
+        SELECT *, sum(octet_length(document)) OVER (ORDER BY position, topic, partition, record_offset) - octet_length(document) AS before
+        FROM (
+            SELECT position, topic, partition, record_offset, document FROM rejections
+            WHERE batch = $1 AND complete AND (position, topic, partition, record_offset) > ($2, $3, $4, $5)
+            ORDER BY position, topic, partition, record_offset LIMIT 1000
+        ) AS following
+    ) AS page WHERE before < $6 ORDER BY position, topic, partition, record_offset"""
 _SUMMARY: Final = f"""
     SELECT originator, sum(CASE WHEN received THEN documents ELSE processed END)::bigint AS received,
            {", ".join(f"sum({name})::bigint AS {name}" for name in OUTCOMES if name != "rejected")},
@@ -46,6 +56,18 @@ _VERSIONS: Final = """
 _INVESTED: Final = """
     SELECT originator, currency, count(*) AS count, sum(amount_cents)::bigint AS cents
     FROM investments GROUP BY originator, currency ORDER BY originator, currency"""
+
+
+class Place(NamedTuple):
+    """Where a rejection stands in its batch: by position, and by its record where several have the same."""
+
+    position: int
+    topic: str
+    partition: int
+    record_offset: int
+
+
+_START: Final = Place(-1, "", 0, 0)
 
 
 class CursorError(ValueError):
@@ -121,6 +143,24 @@ async def rejections(pool: asyncpg.Pool, *, batch: str | None = None, limit: int
     where = "WHERE batch = $2" if batch is not None else ""
     sql = f"SELECT * FROM rejections {where} ORDER BY rejected_at DESC, topic, partition, record_offset DESC LIMIT $1"  # noqa: S608 - fixed texts
     return [dict(row) for row in await pool.fetch(sql, limit, *(() if batch is None else (batch,)))]
+
+
+async def rejected(
+    pool: asyncpg.Pool, batch_id: str, after: Place | None = None, most_bytes: int = 256 * 1024
+) -> tuple[list[bytes], Place | None]:
+    """A page of a batch's rejected documents that are whole, in the order of their positions, and the place of its last; None without any.
+
+    A page ends with the document that brings it to `most_bytes`. Pages follow each other by place: those of a batch that is still being
+    processed miss what is rejected meanwhile in front of them.
+    """
+    rows = await pool.fetch(_REJECTED, batch_id, *(after or _START), most_bytes)
+    return [row["document"] for row in rows], Place(*rows[-1][:4]) if rows else None
+
+
+async def incomplete(pool: asyncpg.Pool, batch_id: str) -> int:
+    """How many of a batch's rejected documents are not kept whole."""
+    count: int = await pool.fetchval("SELECT count(*) FROM rejections WHERE batch = $1 AND NOT complete", batch_id)
+    return count
 
 
 async def summary(pool: asyncpg.Pool) -> list[dict[str, Any]]:

@@ -60,6 +60,18 @@ class Database:
 
         return await self._ask(ask)
 
+    async def incomplete(self, batch: str) -> int:
+        """As `queries.incomplete`."""
+        from streams import queries  # noqa: PLC0415 - see above
+
+        return await self._ask(lambda pool: queries.incomplete(pool, batch))
+
+    async def rejected(self, batch: str, after: Any) -> tuple[list[bytes], Any]:
+        """As `queries.rejected`: `after` is None, or the place that came with the page before."""
+        from streams import queries  # noqa: PLC0415 - see above
+
+        return await self._ask(lambda pool: queries.rejected(pool, batch, after, self._limits.page_bytes))
+
     async def state(self) -> str:
         """Whether it answers: "up", "not configured", or "down"."""
         if not self._dsn:

@@ -11,24 +11,27 @@ One gateway watches an inbox; the others that share it wait until that one is go
 import asyncio
 import os
 import time
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import structlog
 
 from streams.embedded.folders import try_lock
-from streams.frames import FrameError
+from streams.gateway.coding import Unpacker
 from streams.gateway.context import Gateway
 from streams.gateway.delivery import Delivery
+from streams.gateway.limits import Limits
 from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError
 from streams.gateway.replies import encode
 from streams.gateway.settling import SETTLE_S, Look, Settling
-from streams.gateway.uploads import Fault, answered, batch_id, counted, failed
+from streams.gateway.uploads import Fault, answered, batch_id, counted, failed, receive
 
 PIECE_BYTES: Final = 256 * 1024
 FILES_MAX: Final = 10_000  # of one originator, looked at at a time
 TAKEN, REFUSED = "taken", "refused"
+CODINGS: Final = {".gz": "gzip", ".zst": "zstd"}  # by the end of a file's name
 
 log = structlog.get_logger()
 
@@ -76,7 +79,10 @@ class _Inbox:
         folders = [self.folder / originator for originator in self._gateway.originators]
         async for _ in awatch(*folders, watch_filter=None, yield_on_timeout=True, rust_timeout=wait_ms, recursive=False):
             for originator in self._gateway.originators:
-                if (task := self._under_way.get(originator)) is None or task.done():
+                task = self._under_way.get(originator)
+                if task and task.done():
+                    task.result()  # what it did not expect ends the watching, and is seen
+                if task is None or task.done():
                     self._under_way[originator] = asyncio.create_task(self._take_all(originator))
 
     async def _take_all(self, originator: str) -> None:
@@ -91,11 +97,11 @@ class _Inbox:
             await asyncio.sleep(self._gateway.limits.retry_s)
 
     async def _take(self, originator: str, path: Path, look: Look) -> None:
-        batch = batch_id(originator)
-        delivery = Delivery(batch, originator, self._gateway.outlet, self._gateway.limits)
+        batch, limits = batch_id(originator), self._gateway.limits
+        delivery = Delivery(batch, originator, self._gateway.outlet, limits)
         try:
             with _opened(path) as file:
-                fault = await self._receive(file, delivery)
+                fault = await receive(_pieces(file, CODINGS.get(path.suffix, ""), limits), delivery)
                 if changed := _look(os.fstat(file.fileno())) != look:
                     fault = Fault(400, "bad-sequence", "the file changed while it was read, and is taken again", delivery.size)
             received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
@@ -111,18 +117,14 @@ class _Inbox:
         if not changed:
             await asyncio.to_thread(_put_away, path, where, batch, encode(answer))
 
-    async def _receive(self, file: BinaryIO, delivery: Delivery) -> Fault | None:
-        """Read a file to its end, or to what ends it early."""
-        most = self._gateway.limits.upload_bytes
-        try:
-            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-                await delivery.take(piece)
-                if delivery.size > most:
-                    return Fault(413, "too-large", f"an upload has at most {most} bytes", delivery.size)
-            delivery.end()
-        except FrameError as fault:
-            return Fault(400, "bad-sequence", fault.reason, fault.position)
-        return None
+
+async def _pieces(file: BinaryIO, coding: str, limits: Limits) -> AsyncGenerator[bytes]:
+    """The bytes of a file, out of its coding. Raises CodingError, TooLargeError."""
+    unpacker = Unpacker(coding, limits)
+    while data := await asyncio.to_thread(file.read, PIECE_BYTES):
+        for piece in unpacker.feed(data):
+            yield piece
+    unpacker.close()
 
 
 def _files(folder: Path) -> dict[Path, Look]:

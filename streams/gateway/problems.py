@@ -12,6 +12,7 @@ from starlette.responses import Response
 log = structlog.get_logger()
 
 TITLES = {
+    "bad-coding": "The compressed body is damaged",
     "bad-sequence": "The body is no sequence of BSON documents",
     "broker-unavailable": "The broker does not take what was sent",
     "database-unavailable": "The database does not answer",
@@ -28,6 +29,7 @@ TITLES = {
     "unknown-asset": "There is no such asset",
     "unknown-batch": "There is no such batch",
     "unknown-originator": "There is no such originator",
+    "wrong-digest": "The body is not what its digest says",
 }
 
 

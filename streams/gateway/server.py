@@ -38,6 +38,7 @@ ROUTES = (
     Route("/originators/{originator}/batches", batches.batches),
     Route("/originators/{originator}/assets/{asset}", assets.asset),
     Route("/batches/{batch}", batches.batch, name="batch"),
+    Route("/batches/{batch}/rejected", batches.rejected),
     Route("/portfolios", portfolios.place, methods=["POST"]),
     Route("/portfolios/{portfolio}", portfolios.close, methods=["DELETE"]),
     Route("/investments", investments.investments),

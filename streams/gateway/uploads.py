@@ -2,10 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -14,16 +15,28 @@ from starlette.responses import Response
 from schemas.events import BatchReceived
 from streams import metrics
 from streams.frames import FrameError
-from streams.gateway import body
 from streams.gateway.access import tenant
+from streams.gateway.body import Body, IdleError
+from streams.gateway.coding import CodingError, TooLargeError
 from streams.gateway.context import Gateway, gateway_of
 from streams.gateway.delivery import Delivery
+from streams.gateway.digests import DigestError
 from streams.gateway.multipart import MultipartError
 from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError, retry_later
 from streams.gateway.replies import json
 
 log = structlog.get_logger()
+
+
+# What ends an upload at the byte that it has reached: status and kind.
+ENDS: Final[Mapping[type[Exception], tuple[int, str]]] = {
+    MultipartError: (400, "multipart"),
+    CodingError: (400, "bad-coding"),
+    TooLargeError: (413, "too-large"),
+    IdleError: (408, "idle"),
+    ClientDisconnect: (499, "idle"),
+}
 
 
 class Fault(NamedTuple):
@@ -33,19 +46,20 @@ class Fault(NamedTuple):
     kind: str
     reason: str
     position: int  # byte of the file
+    members: Mapping[str, str] = MappingProxyType({})
 
 
 async def upload(request: Request) -> Response:
     """Take a batch; 202 when the broker has all of it."""
     originator, gateway = tenant(request), gateway_of(request)
-    body.check(request, gateway.limits)
+    body = Body(request, gateway.limits)
     batch = batch_id(originator)
     structlog.contextvars.bind_contextvars(batch=batch)
     with _place(gateway):
         await _reachable(gateway)
         delivery = Delivery(batch, originator, gateway.outlet, gateway.limits)
         try:
-            fault = await _receive(request, gateway, delivery)
+            fault = await receive(body.pieces(), delivery)
             received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
         except BrokerError as refused:
             await failed(gateway, delivery, refused)
@@ -82,23 +96,20 @@ def _place(gateway: Gateway) -> Iterator[None]:
         gateway.uploading -= 1
 
 
-async def _receive(request: Request, gateway: Gateway, delivery: Delivery) -> Fault | None:
-    """Read the body to its end, or to what ends it early."""
+async def receive(pieces: AsyncGenerator[bytes], delivery: Delivery) -> Fault | None:
+    """Take a file to its end, or to what ends it early."""
     try:
-        async with aclosing(body.pieces(request, gateway.limits)) as pieces:
+        async with aclosing(pieces):
             async for piece in pieces:
                 await delivery.take(piece)
         delivery.end()
     except FrameError as fault:
         return Fault(400, "bad-sequence", fault.reason, fault.position)
-    except MultipartError as fault:
-        return Fault(400, "multipart", str(fault), delivery.size)
-    except body.TooLargeError as fault:
-        return Fault(413, "too-large", str(fault), delivery.size)
-    except body.IdleError as fault:
-        return Fault(408, "idle", str(fault), delivery.size)
-    except ClientDisconnect:
-        return Fault(499, "idle", "the client went away", delivery.size)
+    except DigestError as fault:
+        members = {"field": fault.field, "expected": fault.expected, "found": fault.found}
+        return Fault(400, "wrong-digest", str(fault), delivery.size, members)
+    except tuple(ENDS) as fault:
+        return Fault(*ENDS[type(fault)], str(fault), delivery.size)
     return None
 
 
@@ -145,6 +156,8 @@ def answered(gateway: Gateway, received: BatchReceived, fault: Fault | None) -> 
     metrics.UPLOADS.labels(received.originator, "failed" if fault else "done").inc()
     where = f"/batches/{received.batch}"
     if fault:
-        members = {"batch": received.batch, "position": fault.position, "documents_kept": received.documents, "status_url": where}
-        raise ProblemError(fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", **members)
+        kept = {"batch": received.batch, "position": fault.position, "documents_kept": received.documents, "status_url": where}
+        raise ProblemError(
+            fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", **kept, **fault.members
+        )
     return {**status, "status_url": where}

@@ -29,6 +29,7 @@ from tests.bench.report import WIDTH
 
 ASSETS: Final = 400_000
 WARM_CHUNKS, WARM_ROUNDS = 48, 5  # of 500 documents at most; a worker that joins late is waited for so often
+GROUP: Final = "scale"
 LIMIT_S: Final = 300.0
 MB: Final = 1_000_000
 CORES: Final = os.cpu_count() or 1
@@ -116,6 +117,7 @@ def measure(work: Path, subject: Subject, items: Input, say: Callable[[str], Non
         postgres = stack.enter_context(system.postgres_with_tables(work)) if subject.job == "pipeline" else ""
         workers = [stack.enter_context(_worker(work, subject, n, kafka.address, postgres)) for n in range(1, subject.workers + 1)]
         committed = Committed(workers)
+        system.wait_for_members(kafka.address, GROUP, len(workers))
         warm_up(kafka.address, items, committed)
         before = _disk(work)
         say("writing the input")
@@ -147,7 +149,7 @@ def measure(work: Path, subject: Subject, items: Input, say: Callable[[str], Non
 @contextmanager
 def _worker(work: Path, subject: Subject, number: int, kafka: str, postgres: str) -> Iterator[Running]:
     name = f"worker-{number}"
-    given: dict[str, Any] = {"kafka": kafka, "postgres": postgres, "group": "scale", "tables": subject.tables}
+    given: dict[str, Any] = {"kafka": kafka, "postgres": postgres, "group": GROUP, "tables": subject.tables}
     with system.run_worker(subject.job, 1, log=work / f"{name}.log", name=name, **given) as worker:
         yield worker
 

@@ -3,9 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.admin import create_topics
 from streams.embedded.kafka import Kafka
@@ -14,6 +17,7 @@ from streams.embedded.postgres import Postgres
 from streams.store import migrate
 from tests.bench.process import Running, running
 
+JOIN_S: Final = 60.0
 SESSION_TIMEOUT_S: Final = 30  # longer than any pause that a bench makes
 
 
@@ -28,6 +32,26 @@ def kafka_with_topics(home: Path) -> Iterator[str]:
 def make_topics(kafka: str) -> None:
     """Give a new broker Tranche's topics."""
     asyncio.run(create_topics(kafka))
+
+
+def wait_for_members(kafka: str, group: str, members: int) -> None:
+    """Wait until a consumer group has so many members and is at rest. Raises TimeoutError."""
+    asyncio.run(_wait_for_members(kafka, group, members))
+
+
+async def _wait_for_members(kafka: str, group: str, members: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        async with asyncio.timeout(JOIN_S):
+            state, found = "", []
+            while state != "Stable" or len(found) < members:
+                await asyncio.sleep(0.2)  # the protocol has no event for it
+                with suppress(GroupCoordinatorNotAvailableError):  # of the first group there is
+                    (answer,) = await admin.describe_consumer_groups([group])
+                    _, _, state, _, _, found, *_ = answer.groups[0]
+    finally:
+        await admin.close()
 
 
 @contextmanager

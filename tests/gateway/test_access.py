@@ -7,6 +7,7 @@ ROUTES = [
     ("POST", UPLOAD),
     ("GET", UPLOAD),
     ("GET", "/batches/b"),
+    ("GET", "/batches/b/rejected"),
     ("POST", "/portfolios"),
     ("DELETE", "/portfolios/p?currency=EUR"),
     ("GET", "/investments"),

@@ -1,11 +1,13 @@
 """What is put into an originator's folder is taken as if it had been uploaded."""
 
 import asyncio
+import gzip
 import json
 import os
 from contextlib import AsyncExitStack
 
 import pytest
+from backports import zstd
 
 from schemas.events import BatchReceived, decode_batch
 from streams import metrics, settings, topics
@@ -86,6 +88,23 @@ async def test_a_file_that_is_damaged_is_put_aside_with_the_problem_and_what_cam
     assert (found["type"], found["status"]) == ("urn:tranche:problem:bad-sequence", 400)
     assert (found["position"], found["documents_kept"]) == (len(docs[0]) * 2, 2)
     assert documents(await published(topics.INGEST)) == docs[:2]
+
+
+@pytest.mark.parametrize(("name", "compress"), [("book.bson.gz", gzip.compress), ("book.bson.zst", zstd.compress)])
+async def test_a_compressed_file_gives_the_documents_in_it(watched, published, book, name, compress):
+    _, folder = watched
+    docs = book(30)
+    (folder / name).write_bytes(compress(b"".join(docs)))
+    found, _ = await answer(folder, inbox.TAKEN, name)
+    assert found["documents"] == 30
+    assert documents(await published(topics.INGEST)) == sorted(docs)
+
+
+async def test_a_compressed_file_that_is_cut_off_is_put_aside(watched, book):
+    _, folder = watched
+    (folder / "book.bson.gz").write_bytes(gzip.compress(b"".join(book(30)))[:-8])  # without its check sum
+    found, _ = await answer(folder, inbox.REFUSED, "book.bson.gz")
+    assert (found["type"], found["documents_kept"]) == ("urn:tranche:problem:bad-coding", 30)
 
 
 async def test_a_file_that_changes_while_it_is_read_stays_and_is_taken_again(kafka, published, tmp_path, book):

@@ -18,6 +18,7 @@ from schemas.asset import DEPTH_MAX, DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, FRAME_
 from streams import document, topics
 from streams.decode import decode
 from streams.frames import split
+from streams.gateway.coding import WINDOW_BITS
 from streams.gateway.delivery import TOO_LARGE
 from streams.gateway.limits import Limits
 from streams.gateway.splitter import HEAD_BYTES
@@ -92,10 +93,13 @@ def test_the_limits_are_those_of_the_code():
         f"{DEPTH_MAX} levels",
         f"{FRAME_BYTES_MIN} to {FRAME_BYTES_MAX} bytes",
         f"{limits.upload_bytes} bytes",
+        f"{limits.growth_max} times its size",
+        f"{2**WINDOW_BITS} bytes",
         f"{limits.idle_s} seconds",
         f"{limits.uploads}",
         f"{topics.MESSAGE_BYTES_MAX} bytes",
     ]
+    assert f"once over {limits.growth_free_bytes} bytes" in PAGE
     assert f"bytes, {TOO_LARGE}" in PAGE
     assert f"its first {HEAD_BYTES} bytes" in PAGE
     assert f"at most {delivery.BATCH_LENGTH} characters" in PAGE

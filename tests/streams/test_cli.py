@@ -127,6 +127,7 @@ def test_up_leaves_a_system_running_that_down_stops(tranche, kafka, postgres):
     assert "nothing is known of asset 'x'" in refused(tranche("trace", "bluebird/x"))
 
     assert tranche("down").stdout == "stopped: gateway, worker-1\n"
+    assert all(json.loads(line) for log in ("worker-1", "gateway") for line in (Path(run.logs) / f"{log}.log").read_text().splitlines())
     assert not any(process.find() for process in (run.supervisor, *run.processes.values()))
     assert tranche("status").returncode == 1
 

@@ -57,6 +57,6 @@ async def test_a_name_that_a_terminal_would_obey_is_shown_as_it_is(store, sql):
 def test_without_a_database_it_says_what_to_do(tranche):
     done = tranche(TRANCHE_POSTGRES="postgresql://127.0.0.1:1/none")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "PostgreSQL at 127.0.0.1:1/none does not answer" in done.stderr
+    assert "127.0.0.1:1/none does not answer" in done.stderr
     assert "try `tranche up`" in tranche().stderr
     assert "do not go together" in tranche("--follow", "--json").stderr

@@ -1,5 +1,5 @@
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,7 +26,9 @@ def stored(columns):
     """The values of ASSESSED as a row of the table has them; what is not said is of no account."""
     known = {name: columns.get(name, CHANGED_ROW.get(name, 0)) for name in (*ASSESSED.names, *(field.column for field in LOAN))}
     row = {NAMES[name]: value for name, value in known.items()}
-    return {**row, "issued": date(1970, 1, 1) + timedelta(row["issued"]), "digest": "00", "source_partition": 2, "source_offset": 6}
+    moment = None if row["updated_at"] is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=row["updated_at"])
+    times = {"issued": date(1970, 1, 1) + timedelta(row["issued"]), "updated_at": moment}
+    return {**row, **times, "digest": "00", "source_partition": 2, "source_offset": 6}
 
 
 def of(field):
