@@ -125,8 +125,8 @@ def _rejections(found: Told) -> Iterator[Text]:
     shown, every = len(found["rejections"]), found["counts"]["rejections"]
     yield plain("refused documents" + (f", the latest {shown} of {every}" if shown < every else ""), "bold")
     for one in found["rejections"]:
-        field = f"{one['field']} " if one["field"] else ""
-        yield plain(f"  {_time(one['rejected_at'])}  {one['batch']}, byte {one['position']}: {field}{one['reason']}")
+        yield _line("batch", f"{one['batch']}, byte {one['position']}, {_time(one['rejected_at'])}")
+        yield _line("", f"{one['field']} {one['reason']}".lstrip())
 
 
 def _line(label: str, text: str) -> Text:

@@ -77,7 +77,8 @@ async def test_people_read_the_story_of_an_asset_line_by_line(store, database, t
         "  file      digest not known: it is still coming, or the originator produces to the broker itself",
         "  differs   in no field that is read: other bytes, or fields of the originator's own",
         "  invested  300.00 USD in 12 investments",
-        "  2026-02-02 02:40:00 UTC  bluebird.one, byte 7: rate is NaN, not a number",
+        "  batch     bluebird.one, byte 7, 2026-02-02 02:40:00 UTC",
+        "            rate is NaN, not a number",
     ):
         assert line in lines
 
