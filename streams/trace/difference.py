@@ -1,8 +1,8 @@
 """What a stored version of an asset says, in the words and units of the asset document, and how it differs from the version before. Pure.
 
 A row is one of the table asset_versions by column name. Money is written in the currency's major unit with two decimals ("1234.50"), a
-rate as a fraction a year without zeros at its end ("0.1407"), a day or a moment (UTC) as ISO 8601 has it; whole numbers stay numbers, absent
-fields are None.
+rate as a fraction a year without zeros at its end ("0.1407"), a day or a moment (UTC) as ISO 8601 has it; whole numbers stay numbers,
+absent fields are None.
 """
 
 from collections.abc import Mapping, Sequence
