@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import orjson
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -15,6 +16,7 @@ from streams import queries, terminal
 from streams.terminal import plain
 
 FOLLOW_S: Final = 1.0
+WIDTH: Final = 132  # columns: a narrower terminal breaks the lines itself, but an id is never cut off
 _LOOKS: Final = {"open": "cyan", "processing": "cyan", "done": "green", "done with rejections": "yellow", "failed": "red"}
 
 
@@ -34,7 +36,7 @@ async def _show(dsn: str, originator: str | None, limit: int, *, follow: bool, a
         if as_json:
             print(orjson.dumps({"batches": rows}, option=orjson.OPT_UTC_Z).decode())
         elif not follow:
-            Console().print(table_of(rows))
+            Console(width=max(Console().width, WIDTH)).print(table_of(rows))
         else:
             with Live(table_of(rows), auto_refresh=False) as live:
                 while True:
@@ -44,7 +46,7 @@ async def _show(dsn: str, originator: str | None, limit: int, *, follow: bool, a
 
 def table_of(batches: Sequence[Mapping[str, Any]]) -> Table:
     """A line a batch (`queries.batches`), the newest first."""
-    table = Table("batch", "state")
+    table = Table("batch", "state", box=box.SIMPLE_HEAD)
     for name in ("documents", "new", "changed", "unchanged", "stale", "rejected", "seconds"):
         table.add_column(name, justify="right")
     for batch in batches:
