@@ -21,7 +21,7 @@ class Database:
         """As `queries.batch`."""
         from streams import queries  # noqa: PLC0415 - 4 MB that a gateway which only takes uploads does not need
 
-        return await self._ask(lambda pool: queries.batch(pool, batch))
+        return await self._find(lambda pool: queries.batch(pool, batch))
 
     async def batches(self, originator: str, limit: int) -> list[dict[str, Any]]:
         """As `queries.batches`."""
@@ -48,17 +48,9 @@ class Database:
 
     async def trace(self, originator: str, asset: str, *, before: int, limit: int) -> dict[str, Any] | None:
         """As `trace.queries.trace`."""
-        import asyncpg  # noqa: PLC0415 - see above
-
         from streams.trace import queries  # noqa: PLC0415 - see above
 
-        async def ask(pool: Any) -> dict[str, Any] | None:
-            try:
-                return await queries.trace(pool, originator, asset, before=before, limit=limit)
-            except asyncpg.DataError:  # a text that no text of the database can be, and so no asset's
-                return None
-
-        return await self._ask(ask)
+        return await self._find(lambda pool: queries.trace(pool, originator, asset, before=before, limit=limit))
 
     async def incomplete(self, batch: str) -> int:
         """As `queries.incomplete`."""
@@ -86,6 +78,18 @@ class Database:
         """Close its connections."""
         if self._store is not None:
             await self._store.close()
+
+    async def _find(self, query: Callable[[Any], Awaitable[T | None]]) -> T | None:
+        """As `_ask`; None also for a text that no text of the database can be, and so is nobody's name."""
+        import asyncpg  # noqa: PLC0415 - see above
+
+        async def ask(pool: Any) -> T | None:
+            try:
+                return await query(pool)
+            except asyncpg.DataError:
+                return None
+
+        return await self._ask(ask)
 
     async def _ask(self, query: Callable[[Any], Awaitable[T]]) -> T:
         """The answer of `query`, which gets the pool."""

@@ -24,9 +24,9 @@ def test_the_pause_doubles_up_to_its_bound():
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
 
 
-def test_a_minute_of_life_makes_the_pause_short_again():
-    assert next_pause_s(10.0, 59.9) == 10.0
-    assert next_pause_s(10.0, 60.0) == 0.2
+def test_half_a_minute_of_life_makes_the_pause_short_again():
+    assert next_pause_s(10.0, 29.9) == 10.0
+    assert next_pause_s(10.0, 30.0) == 0.2
 
 
 @given(st.lists(st.floats(0, 1e6)))

@@ -52,7 +52,7 @@ async def test_the_scheme_is_not_case_sensitive(alone):
     assert response.status_code == 404
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/portfolios", 405), ("GET", UPLOAD, 405)])
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/portfolios", 405), ("PUT", UPLOAD, 405)])
 async def test_an_unknown_route_or_method_is_a_problem_too(alone, method, path, status):
     response = await alone.request(method, path)
     assert response.status_code == status

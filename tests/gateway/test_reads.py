@@ -59,9 +59,10 @@ async def test_what_is_not_its_own_an_originator_does_not_see(reader, path, stat
     assert response.status_code == status
 
 
-async def test_an_unknown_batch_is_404(reader):
-    response = await reader.get("/batches/bluebird-2", headers=reader.token("operator", "ops"))
-    assert (response.status_code, response.json()["batch"]) == (404, "bluebird-2")
+@pytest.mark.parametrize(("path", "name"), [("bluebird-2", "bluebird-2"), ("a%00b", "a\0b")])
+async def test_an_unknown_batch_is_404(reader, path, name):
+    response = await reader.get(f"/batches/{path}", headers=reader.token("operator", "ops"))
+    assert (response.status_code, response.json()["batch"]) == (404, name)
 
 
 async def test_a_batch_that_the_database_does_not_show_yet_is_received(serve, kafka, database, book):
