@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import orjson
 from rich import box
 from rich.console import Console
 from rich.live import Live
@@ -34,7 +33,7 @@ async def _show(dsn: str, originator: str | None, limit: int, *, follow: bool, a
     async with terminal.database(dsn) as pool:
         rows = await queries.batches(pool, originator, limit)
         if as_json:
-            print(orjson.dumps({"batches": rows}, option=orjson.OPT_UTC_Z).decode())
+            terminal.print_json({"batches": rows})
         elif not follow:
             Console(width=max(Console().width, WIDTH)).print(table_of(rows))
         else:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
+import orjson
 from rich.text import Text
 
 from streams.embedded.errors import UserError
@@ -17,6 +18,11 @@ _CONTROL: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEM
 def plain(text: str, style: str = "") -> Text:
     """`text` as it is: neither control characters nor rich's markup mean anything in it."""
     return Text(text.translate(_CONTROL), style)
+
+
+def print_json(body: object) -> None:
+    """Print `body` as the gateway answers it, as one line."""
+    print(orjson.dumps(body, option=orjson.OPT_UTC_Z).decode())
 
 
 @asynccontextmanager

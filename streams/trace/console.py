@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
-import orjson
 from rich.console import Console
 from rich.text import Text
 
@@ -34,7 +33,7 @@ def main(dsn: str, originator: str, asset: str, before: int, *, as_json: bool) -
             "a book that was just sent is stored when GET /batches/BATCH says done"
         )
     if as_json:
-        print(orjson.dumps(found, option=orjson.OPT_UTC_Z).decode())
+        terminal.print_json(found)
     else:
         show(Console(highlight=False), found)
 

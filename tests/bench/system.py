@@ -3,12 +3,11 @@
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.admin import create_topics
 from streams.embedded.kafka import Kafka
@@ -16,6 +15,7 @@ from streams.embedded.ports import free_port
 from streams.embedded.postgres import Postgres
 from streams.store import migrate
 from tests.bench.process import Running, running
+from tests.broker.tools import group_of
 
 JOIN_S: Final = 60.0
 SESSION_TIMEOUT_S: Final = 30  # longer than any pause that a bench makes
@@ -44,12 +44,10 @@ async def _wait_for_members(kafka: str, group: str, members: int) -> None:
     await admin.start()
     try:
         async with asyncio.timeout(JOIN_S):
-            state, found = "", []
-            while state != "Stable" or len(found) < members:
+            state, found = "", 0
+            while state != "Stable" or found < members:
                 await asyncio.sleep(0.2)  # the protocol has no event for it
-                with suppress(GroupCoordinatorNotAvailableError):  # of the first group there is
-                    (answer,) = await admin.describe_consumer_groups([group])
-                    _, _, state, _, _, found, *_ = answer.groups[0]
+                state, found = await group_of(admin, group)
     finally:
         await admin.close()
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.effects import Record
 from streams.embedded.ports import free_ports
 from streams.settings import inherited
 from tests.broker import counting_worker as counting
-from tests.broker.tools import committed, make_topics, produce
+from tests.broker.tools import committed, group_of, make_topics, produce
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = [(b"%d" % (n % 7), n % 7 % 2) for n in range(100)]  # key, partition
@@ -103,18 +102,9 @@ async def test_topics_that_a_worker_has_not_seen_when_it_joined_are_read_soon_af
     await admin.delete_topics([counting.source(group).name])
     system()
     async with asyncio.timeout(60):
-        while (await state(admin, group)) != "Stable":  # noqa: ASYNC110 - the protocol has no event for it
+        while (await group_of(admin, group))[0] != "Stable":  # noqa: ASYNC110 - the protocol has no event for it
             await asyncio.sleep(0.2)
     await admin.close()
     await make_topics(kafka, counting.source(group))
     await deliver(kafka, group)
     assert all_once(await counted(kafka, group, len(MESSAGES)), rounds=1)
-
-
-async def state(admin, group):
-    """A consumer group's state, as the broker names it; empty while it knows none."""
-    try:
-        (answer,) = await admin.describe_consumer_groups([group])
-    except GroupCoordinatorNotAvailableError:  # of the first group there is
-        return ""
-    return answer.groups[0][2]

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.broker import KafkaBroker
 from streams.effects import Record
@@ -39,3 +40,13 @@ async def uncommitted(kafka: str, topic: str) -> list[Any]:
         while found := await consumer.getmany(timeout_ms=1000):
             records += [record for some in found.values() for record in some]
         return records
+
+
+async def group_of(admin: AIOKafkaAdminClient, group: str) -> tuple[str, int]:
+    """A consumer group's state, as the broker names it, and how many members it has; empty while the broker knows none."""
+    try:
+        (answer,) = await admin.describe_consumer_groups([group])
+    except GroupCoordinatorNotAvailableError:  # of the first group there is
+        return "", 0
+    _, _, state, _, _, members, *_ = answer.groups[0]
+    return state, len(members)
