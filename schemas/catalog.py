@@ -11,7 +11,8 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 import yaml
 
-from schemas.asset import CENTS_MAX, LOAN, Kind
+from schemas import kinds
+from schemas.asset import CENTS_MAX, Kind
 
 Points = Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
 Id = Annotated[str, msgspec.Meta(pattern=r"\A[!-.0-~]{1,64}\Z")]  # printable ASCII; "/" separates the ids in a key
@@ -55,18 +56,19 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A kind of asset for sale: its market, amortisation, scorecard and how it is sold."""
+    """A kind of asset for sale: its market, amortisation, scorecard, how it is sold, and what its documents say if it is no loan."""
 
     product: Id
     version: Annotated[int, msgspec.Meta(ge=1)]
     currency: str
-    amortisation: str  # "annuity"
+    amortisation: str  # "annuity": equal instalments; "bullet": all of it with the last
     rounding: str  # of the instalment: "up" to the next cent
     days_past_due_max: Annotated[int, msgspec.Meta(ge=0)]  # later than this it is not offered
     bid_cents_min: Cents
     bid_cents_max: Cents
     scorecard: tuple[Attribute, ...]
     groups: tuple[Group, ...]
+    document: kinds.Lines = ()  # none: that of a loan
 
 
 class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,9 +86,8 @@ class Catalog(msgspec.Struct, frozen=True):
 
 T = TypeVar("T")
 
-AMORTISATIONS: Final = frozenset({"annuity"})
+AMORTISATIONS: Final = frozenset({"annuity", "bullet"})
 ROUNDINGS: Final = frozenset({"up"})
-KINDS: Final = {field.column: field.kind for field in LOAN}  # the columns that a scorecard may use
 
 
 def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tuple[str, ...]) -> Catalog:
@@ -117,6 +118,9 @@ def _read(file: str, text: str, kind: type[T]) -> T:
 
 
 def _check(file: str, product: Product, markets: tuple[str, ...]) -> None:
+    for message in kinds.faults(product.document, product.currency):
+        raise CatalogError(f"{file}: {message}")
+    columns = kinds.kind_of(product.document).columns
     scores = [group.from_score for group in product.groups]
     faults = [
         (product.currency not in markets, f"currency {product.currency!r} is no market; markets are {', '.join(markets)}"),
@@ -127,19 +131,19 @@ def _check(file: str, product: Product, markets: tuple[str, ...]) -> None:
         (not _ascending(scores[::-1]), "groups: best first, no two from the same score"),
         *((True, f"groups: {name!r} is defined twice") for name in _repeated(group.name for group in product.groups)),
         *((True, f"scorecard {column}: is there twice") for column in _repeated(line.column for line in product.scorecard)),
-        *((True, f"scorecard {line.column}: {message}") for line in product.scorecard for message in _faults(line)),
+        *((True, f"scorecard {line.column}: {message}") for line in product.scorecard for message in _faults(line, columns)),
     ]
     for wrong, message in faults:
         if wrong:
             raise CatalogError(f"{file}: {message}")
 
 
-def _faults(line: Attribute) -> Iterator[str]:
-    if line.column not in KINDS:
-        yield f"no such column; there are {', '.join(KINDS)}"
+def _faults(line: Attribute, columns: Mapping[str, Kind]) -> Iterator[str]:
+    if line.column not in columns:
+        yield f"no such column; there are {', '.join(columns)}"
     elif bool(line.bands) == bool(line.values):
         yield "either bands or values"
-    elif bool(line.values) != (KINDS[line.column] is Kind.TEXT):
+    elif bool(line.values) != (columns[line.column] is Kind.TEXT):
         yield "a text column has values, a numeric column has bands"
     below = [band.below for band in line.bands[:-1] if band.below is not None]
     if line.bands and (len(below) != len(line.bands) - 1 or line.bands[-1].below is not None):

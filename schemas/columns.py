@@ -1,9 +1,11 @@
 """The columns of `assets.changed` and `assets.assessed`: a message is one Arrow IPC stream with one record batch, a row an asset version.
 
-The first part of a row is the asset document's fields (`schemas/asset.py`), by column name; then what intake knows of the change
-(CHANGE), then what the assessor found (ASSESSMENT).
+The first part of a row is the asset document's fields (`schemas/asset.py`), by column name, for all kinds of assets; then what a kind has
+besides, its attributes, as JSON in the words of its documents (null for loans, which have none; `schemas/kinds.py`); then what intake
+knows of the change (CHANGE), then what the assessor found (ASSESSMENT).
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import pyarrow as pa
@@ -24,8 +26,8 @@ CHANGE: Final = (
 )
 
 ASSESSMENT: Final = (
-    pa.field("remaining_months", pa.int64(), nullable=False),  # instalments still to come
-    pa.field("instalment_cents", pa.int64(), nullable=False),
+    pa.field("remaining_months", pa.int64(), nullable=False),  # instalments still to come, one a month
+    pa.field("instalment_cents", pa.int64(), nullable=False),  # 0 where all is paid with the last
     pa.field("last_instalment_cents", pa.int64(), nullable=False),  # takes the rounding residual
     pa.field("interest_cents", pa.int64(), nullable=False),  # of all instalments of the original schedule
     pa.field("score", pa.int64(), nullable=False),  # points of the product's scorecard
@@ -33,7 +35,9 @@ ASSESSMENT: Final = (
     pa.field("price_bp", pa.int64(), nullable=False),  # sell price, basis points of the amount
 )
 
-CHANGED: Final = pa.schema([*(pa.field(f.column, ARROW[f.kind], nullable=not f.required) for f in LOAN), *CHANGE])
+ATTRIBUTES: Final = pa.field("attributes", pa.string())
+
+CHANGED: Final = pa.schema([*(pa.field(f.column, ARROW[f.kind], nullable=not f.required) for f in LOAN), ATTRIBUTES, *CHANGE])
 ASSESSED: Final = pa.schema([*CHANGED, *ASSESSMENT])
 
 
@@ -43,6 +47,17 @@ def encode(batch: pa.RecordBatch) -> bytes:
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def encode_within(batch: pa.RecordBatch, bytes_max: int) -> Iterator[bytes]:
+    """The batch as one `encode`, or in halves as often as it takes for each to be of `bytes_max` at most, unless it is a single row."""
+    value = encode(batch)
+    if len(value) <= bytes_max or batch.num_rows == 1:
+        yield value
+        return
+    middle = batch.num_rows // 2
+    yield from encode_within(batch.slice(0, middle), bytes_max)
+    yield from encode_within(batch.slice(middle), bytes_max)
 
 
 def decode(value: bytes, schema: pa.Schema) -> pa.RecordBatch:

@@ -119,6 +119,22 @@ def _search(doc: bytes) -> Identity:
     return Identity(originator, asset)
 
 
+def text_of(doc: bytes, name: bytes) -> bytes | None:
+    """The first top-level text of this name; None if there is none before the document's end, or before a damage."""
+    head = b"\x02%b\0" % name
+    at, end = 4, len(doc) - 1
+    try:
+        while at < end:
+            value = doc.index(0, at + 1) + 1
+            if doc.startswith(head, at):
+                stop = value + 4 + _positive(doc, value, 1)
+                return doc[value + 4 : stop - 1] if stop <= end else None
+            at = value + value_size(doc, value, doc[at])
+    except (ValueError, KeyError, StructError):
+        pass
+    return None
+
+
 def value_size(doc: bytes, at: int, kind: int) -> int:
     """Bytes that the value of BSON type `kind` at `doc[at:]` takes (https://bsonspec.org/spec.html).
 

@@ -112,6 +112,7 @@ def message(topic: topics.Topic, value: bytes, offset: int = 0, partition: int =
 def assessed(*rows: dict, nulls: bool = False) -> bytes:
     """A message's value of `assets.assessed`: a row each, with what it does not name made up; `nulls` where a column may be null."""
     texts = {"originator_id": "bluebird", "status": "current", "currency": "USD", "sale": "partial", "batch": "b1", "risk_group": "A"}
+    texts["attributes"] = '{"some": "attribute"}'
     made_up = {name: texts.get(name, f"some {name}") for name in columns.ASSESSED.names}
 
     def value(field: pa.Field, row: dict, number: int) -> object:

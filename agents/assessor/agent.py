@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from agents.assessor.assessment import Assessor
 from schemas.catalog import Catalog
-from schemas.columns import CHANGED, decode, encode
+from schemas.columns import CHANGED, decode, encode, encode_within
 from streams import topics
 from streams.effects import Effects, Message, Record, Stage
 from streams.guard import readable
@@ -25,7 +25,8 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
     def compute(_state: Any, messages: Sequence[Message]) -> Effects:
         effects = Effects()
         for partition, rows in _together(readable(messages, partial(decode, schema=CHANGED), effects)):
-            effects.records += (Record(topics.ASSESSED, None, value, partition) for value in _values(assessor.assess(rows)))
+            values = encode_within(assessor.assess(rows), topics.MESSAGE_BYTES_MAX)  # the assessment makes it larger than its messages were
+            effects.records += (Record(topics.ASSESSED, None, value, partition) for value in values)
         return effects
 
     return (Stage("assessor", topics.CHANGED, topics.ASSESSOR_TABLE, compute),)
@@ -45,14 +46,3 @@ def _together(messages: Iterable[tuple[Message, pa.RecordBatch]]) -> Iterator[tu
         rows, size, partition = rows + batch.num_rows, size + more, message.partition
     if group:
         yield partition, pa.concat_batches(group)
-
-
-def _values(batch: pa.RecordBatch) -> Iterator[bytes]:
-    """The encoded batch; in halves if a record cannot carry it, since the assessment makes it larger than its messages were."""
-    value = encode(batch)
-    if len(value) <= topics.MESSAGE_BYTES_MAX or batch.num_rows == 1:
-        yield value
-        return
-    middle = batch.num_rows // 2
-    yield from _values(batch.slice(0, middle))
-    yield from _values(batch.slice(middle))

@@ -1,4 +1,4 @@
-"""Cash flow of annuity loans: the instalment, its original schedule, and how many instalments are still to come.
+"""Cash flow: the instalment, its original schedule, and how many instalments are still to come; of annuities, and of bullets.
 
 Pure and vectorised: one-dimensional int64 arrays with an entry for each loan, within the bounds of `schemas/asset.py`. Amounts are cents,
 rates parts per million a year, a period is a month and its rate a twelfth of the year's.
@@ -7,7 +7,8 @@ Every result is exact. float64 computes; where it comes within its error of a ro
 the case. Rates are fractions of twelve million, so that powers of them are ratios of whole numbers and no precision has to be chosen.
 
 Rounding: the instalment goes up to the next cent, a month's interest to the nearest cent, half a cent up (that is what borrowers of
-the LendingClub loans paid: rounding down is off by a cent every second month). The last instalment takes what is left over.
+the LendingClub loans paid: rounding down is off by a cent every second month). The last instalment takes what is left over. A bullet's
+one payment is its instalment, and goes up to the next cent.
 """
 
 from bisect import bisect_left
@@ -50,10 +51,7 @@ def predict(principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cen
     Raises:
         BoundsError: a value is out of bounds.
     """
-    _require("principal_cents", principal_cents, 1, CENTS_MAX)
-    _require("rate_ppm", rate_ppm, 0, RATE_PPM_MAX)
-    _require("months", months, 1, MONTHS_MAX)
-    _require("outstanding_cents", outstanding_cents, 0, CENTS_MAX)
+    _check(principal_cents, rate_ppm, months, outstanding_cents)
     instalment = instalments(principal_cents, rate_ppm, months)
     interest = np.zeros_like(principal_cents)
     paid = np.zeros_like(principal_cents)  # how many instalments are paid until nothing is owed
@@ -62,6 +60,23 @@ def predict(principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cen
         paid += month_interest + month_principal > 0
     last = principal_cents + interest - instalment * (paid - 1)
     return CashFlow(instalment, last, interest, remaining(outstanding_cents, rate_ppm, months, instalment))
+
+
+def predict_bullet(principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> CashFlow:
+    """The cash flow of what is paid with all its interest at the end, and nothing in the months before.
+
+    What is paid at the end is P * (1 + i * n): simple interest, as none falls due on the way (QuantLib's compounding `Simple`: 1 + r * t
+    with n twelfths of a year as t). How much of the term is over is not known here: while anything is outstanding, all its months may be
+    to come.
+
+    Raises:
+        BoundsError: a value is out of bounds.
+    """
+    _check(principal_cents, rate_ppm, months, outstanding_cents)
+    factor = rate_ppm * months
+    whole, rest = np.divmod(principal_cents, PERIODS)  # the product would not fit int64, its two parts do
+    interest = whole * factor - (-(rest * factor) // PERIODS)
+    return CashFlow(np.zeros_like(principal_cents), principal_cents + interest, interest, np.where(outstanding_cents > 0, months, 0))
 
 
 def instalments(principal_cents: Ints, rate_ppm: Ints, months: Ints) -> Ints:
@@ -147,6 +162,13 @@ def _settle_remaining(balance: int, rate: int, instalment: int) -> int:
 def _powers(rate: int, months: int) -> tuple[int, int]:
     """Numerator and denominator of (1 + i)**months."""
     return (PERIODS + rate) ** months, PERIODS**months
+
+
+def _check(principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> None:
+    _require("principal_cents", principal_cents, 1, CENTS_MAX)
+    _require("rate_ppm", rate_ppm, 0, RATE_PPM_MAX)
+    _require("months", months, 1, MONTHS_MAX)
+    _require("outstanding_cents", outstanding_cents, 0, CENTS_MAX)
 
 
 def _require(name: str, values: Ints, low: int, high: int) -> None:

@@ -69,7 +69,9 @@ def _versions(found: Difference, deliveries: Mapping[int, Delivery], partition: 
     arrays[columns.CHANGED.get_field_index("batch")] = pa.array([deliveries[v.document.source].batch for v in found.versions], pa.string())
     whole = pa.RecordBatch.from_arrays(arrays, schema=columns.CHANGED)
     slices = (whole.slice(start, ROWS_MAX) for start in range(0, whole.num_rows, ROWS_MAX))
-    records = [Record(topics.CHANGED, None, columns.encode(part), partition) for part in slices]
+    records = [
+        Record(topics.CHANGED, None, value, partition) for part in slices for value in columns.encode_within(part, topics.MESSAGE_BYTES_MAX)
+    ]
     paid = [i for i, version in enumerate(found.versions) if version.latest.version > 1 and any(version.deltas)]
     if not paid:
         return records

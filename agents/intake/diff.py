@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import xxhash
 
+from agents.intake.kinds import not_known, read
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
-from schemas.asset import DOCUMENT_BYTES_MAX, LOAN, PAYMENTS, Change, Status
+from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, Change, Status
 from schemas.catalog import Product
 from schemas.columns import CHANGED
-from streams.decode import decode
+from schemas.kinds import kind_of
 from streams.frames import identify
 from streams.partition import asset_key, partitions_of
 
@@ -70,7 +71,7 @@ def difference(
     found = Difference()
     changed = _differing(documents, table, partition, partitions, found)
     if changed:
-        decoded = decode([document.data for _, _, document in changed], LOAN)
+        decoded = read([document.data for _, _, document in changed], products)
         for i, name, reason in decoded.faults:
             key, _, document = changed[i]
             _refuse(found, document, key, name, reason)
@@ -179,7 +180,9 @@ _CODES = {status.value: STATUSES.index(status) for status in Status}
 
 
 def _unknown(product: str, known: Product | None) -> tuple[str, str]:
-    return ("product", f"{product!r} is not known") if known is None else ("currency", f"must be {known.currency} for product {product!r}")
+    if known is None:
+        return "product", not_known(product)
+    return kind_of(known.document).path("currency"), f"must be {known.currency} for product {product!r}"
 
 
 def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.RecordBatch:

@@ -14,6 +14,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from schemas.asset import LOAN, Change, Field, Kind, Status
+from schemas.columns import ATTRIBUTES
 
 ROW: Final = Struct("<16si8sB4qHq")
 STATUSES: Final = tuple(Status)
@@ -64,7 +65,7 @@ def change_of(old: Latest, new: Latest) -> Change:
 
 
 def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
-    """XXH3-64 of each row's terms (fields with `term`): equal digests, same agreement.
+    """XXH3-64 of each row's terms (fields with `term`, and the attributes as they are written): equal digests, same agreement.
 
     A row of int64 is made of the terms, a text by its own XXH3-64, so that hashing a row is one call.
     """
@@ -73,7 +74,12 @@ def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
         matrix[:, i] = _numbers(columns[field.column], field)
     width = 8 * len(_TERMS)
     data = matrix.tobytes()
-    return [xxhash.xxh3_64_digest(data[at : at + width]) for at in range(0, len(data), width)]
+    starts = range(0, len(data), width)
+    attributes = columns[ATTRIBUTES.name]
+    if attributes.null_count == len(attributes):  # loans
+        return [xxhash.xxh3_64_digest(data[at : at + width]) for at in starts]
+    texts = [(text or "").encode() for text in attributes.to_pylist()]
+    return [xxhash.xxh3_64_digest(data[at : at + width] + text) for at, text in zip(starts, texts, strict=True)]
 
 
 def _numbers(column: pa.Array, field: Field) -> NDArray[np.int64]:

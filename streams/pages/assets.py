@@ -6,6 +6,7 @@ from typing import Any, Final
 from schemas.asset import VERSION_END
 from streams.pages.html import Column, Markup, Page, join, link, markup, money, table, tag
 from streams.trace import queries
+from streams.trace.difference import payments
 
 _HELD: Final = {  # of the latest version's document
     "Product": "product",
@@ -100,7 +101,7 @@ def _assessment(row: Mapping[str, Any]) -> Markup:
     text = (
         f"group {found['risk_group']}, score {found['score']}, price {found['price']}",
         Markup("<br>"),
-        f"{found['remaining_months']} instalments of {found['instalment']}",
+        payments(found),
     )
     return join((*text, _lines(row["reassessed"])))
 

@@ -14,6 +14,7 @@ from streams import terminal
 from streams.embedded.errors import UserError
 from streams.terminal import plain
 from streams.trace import queries
+from streams.trace.difference import payments
 
 Told = Mapping[str, Any]
 
@@ -66,7 +67,7 @@ def _head(found: Told) -> Iterator[Text]:
         said, assessed = found["versions"][-1]["document"], found["versions"][-1]["assessment"]
         yield plain(f"{said['status']}, {said['outstanding']} of {said['principal']} {said['currency']} outstanding")
         yield plain(f"{said['product']}, {said['country']}, {said['term_months']} months from {said['issued']}, rate {said['rate']} a year")
-        yield plain(f"risk group {assessed['risk_group']}, price {assessed['price']}, {assessed['remaining_months']} instalments to come")
+        yield plain(f"risk group {assessed['risk_group']}, price {assessed['price']}, to come: {payments(assessed)}")
     if found["earlier"]:
         yield plain(f"earlier versions: --before {found['earlier']}", "yellow")
 
@@ -77,11 +78,8 @@ def _version(found: Told, version: Told, investments: list[Told]) -> Iterator[Te
     yield from _origin(found["batches"].get(version["batch"]), version)
     yield from _differences(version, first=version["version"] == 1)
     assessed = version["assessment"]
-    yield _line(
-        "assessed",
-        f"risk group {assessed['risk_group']}, score {assessed['score']}, price {assessed['price']}, "
-        f"{assessed['remaining_months']} instalments of {assessed['instalment']}",
-    )
+    grade = f"risk group {assessed['risk_group']}, score {assessed['score']}, price {assessed['price']}"
+    yield _line("assessed", f"{grade}, {payments(assessed)}")
     no_offer = "not for sale" if version["offered"] is False else "what is stored does not tell: past due, and nothing invested"
     yield _line("offered", version["sell_offer"] or no_offer)
     sums, currency = version["investments"], version["document"]["currency"]

@@ -1,14 +1,16 @@
 """What a stored version of an asset says, in the words and units of the asset document, and how it differs from the version before. Pure.
 
-A row is one of the table asset_versions by column name. Money is written in the currency's major unit with two decimals ("1234.50"), a
-rate as a fraction a year without zeros at its end ("0.1407"), a day or a moment (UTC) as ISO 8601 has it; whole numbers stay numbers,
-absent fields are None.
+A row is one of the table asset_versions by column name. Values are written as `schemas/values.py` says; absent fields are None.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from datetime import date
+from types import NoneType
 from typing import Any, Final
 
+import msgspec
+
+from schemas import values
 from schemas.asset import LOAN, Kind, Status
 
 Value = str | int | None
@@ -19,8 +21,15 @@ _MONEY: Final = ("instalment", "last_instalment", "interest")  # of an assessmen
 
 
 def document(row: Row) -> dict[str, Value]:
-    """The fields of the asset document (`schemas/asset.py`, LOAN), in its order and by its names, dots between the levels."""
-    return {field.name: _written(field.kind, row[field.stored]) for field in LOAN}
+    """The fields of the asset document (`schemas/asset.py`, LOAN), in its order and by its names, dots between the levels.
+
+    Behind them the attributes of an asset that is no loan, by the names of its document.
+    """
+    attributes = row["attributes"]
+    return {
+        **{field.name: _written(field.kind, row[field.stored]) for field in LOAN},
+        **(msgspec.json.decode(attributes) if attributes else {}),
+    }
 
 
 def assessment(row: Row) -> dict[str, Value]:
@@ -28,7 +37,7 @@ def assessment(row: Row) -> dict[str, Value]:
     return {
         "risk_group": row["risk_group"],
         "score": row["score"],
-        "price": _fraction(row["price_bp"], 4),
+        "price": values.fraction(row["price_bp"], 4),
         "remaining_months": row["remaining_months"],
         **{name: _written(Kind.MONEY, row[f"{name}_cents"]) for name in _MONEY},
     }
@@ -36,7 +45,18 @@ def assessment(row: Row) -> dict[str, Value]:
 
 def differences(before: Mapping[str, Value], after: Mapping[str, Value]) -> list[dict[str, Value]]:
     """The fields of two documents, or of two assessments, that have another value: {field, before, after}, in their order."""
-    return [{"field": name, "before": before[name], "after": value} for name, value in after.items() if before[name] != value]
+    return [
+        {"field": name, "before": before.get(name), "after": after.get(name)}
+        for name in (*after, *(name for name in before if name not in after))
+        if before.get(name) != after.get(name)
+    ]
+
+
+def payments(assessment: Mapping[str, Value]) -> str:
+    """What is to be paid, in a few words."""
+    if assessment["instalment"] == "0.00":
+        return f"one payment of {assessment['last_instalment']}, {assessment['remaining_months']} months at most"
+    return f"{assessment['remaining_months']} instalments of {assessment['instalment']}"
 
 
 def offered(row: Row, *, invested: bool) -> bool | None:
@@ -85,12 +105,6 @@ def _told(row: Row, before: Row | None, invested: Row | None) -> dict[str, Any]:
 
 
 def _written(kind: Kind, value: Any) -> Value:
-    if value is None or kind in (Kind.TEXT, Kind.WHOLE):
-        return value  # type: ignore[no-any-return]
-    if kind is Kind.MONEY:
-        return f"{Decimal(value).scaleb(-2):f}"
-    return _fraction(value, 6) if kind is Kind.RATE else value.isoformat().replace("+00:00", "Z")
-
-
-def _fraction(number: int, places: int) -> str:
-    return f"{Decimal(number).scaleb(-places).normalize():f}"
+    if isinstance(value, (date, NoneType)):
+        return None if value is None else value.isoformat().replace("+00:00", "Z")
+    return values.written(kind, value)

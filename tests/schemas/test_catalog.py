@@ -41,7 +41,7 @@ def test_a_good_product_is_read_as_it_is_written():
     ("wrong", "message"),
     [
         ({"currency": "CHF"}, "currency 'CHF' is no market; markets are EUR, USD, GBP"),
-        ({"amortisation": "bullet"}, "amortisation 'bullet' is none of"),
+        ({"amortisation": "balloon"}, "amortisation 'balloon' is none of"),
         ({"rounding": "down"}, "rounding 'down' is none of"),
         ({"version": 0}, r"`int` >= 1 - at `\$.version`"),
         ({"days_past_due_max": -1}, r"`int` >= 0 - at `\$.days_past_due_max`"),
