@@ -167,6 +167,7 @@ def test_loans_and_invoices_of_one_book_keep_their_order_and_loans_are_what_they
     rows = flow.changed()
     assert [row["days_past_due"] for row in rows] == list(range(40))
     assert [row["attributes"] is None for row in rows] == [n % 3 > 0 for n in range(40)]
+    assert [row["instalment_cents"] > 0 for row in flow.assessed()] == [n % 3 > 0 for n in range(40)], "each by its product's amortisation"
 
 
 async def test_a_version_is_stored_and_told_with_its_attributes(store):
