@@ -124,9 +124,7 @@ async def test_a_huge_answer_is_left_where_it_is_too_large(make):
     assert peak < 16 * ANSWER_BYTES_MAX
 
 
-@pytest.mark.parametrize(
-    "garbage", [b"SSH-2.0-OpenSSH_9.6\r\n" + b"x" * 300 + b"\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"]
-)
+@pytest.mark.parametrize("garbage", [b"SSH-2.0-" + b"x" * 300 + b"\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"])
 async def test_garbage_is_an_error_of_one_line(make, garbage):
     async def say(_request, writer):
         writer.write(garbage)
