@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Final, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -70,8 +71,13 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who delivers loan books. `deliver_to` is where its files of notices go (schemas/notices.md): a URL of DELIVERIES, or nowhere."""
+
     originator: Tenant
     name: str
+    deliver_to: str = ""
+    deliver_after_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 300  # a file is cut when its oldest notice is so old
+    deliver_bytes: Annotated[int, msgspec.Meta(ge=1024, le=8 * 1024**2)] = 1024**2  # or when so much waits; it has no more than that
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -84,6 +90,9 @@ class Catalog(msgspec.Struct, frozen=True):
 
 T = TypeVar("T")
 
+DELIVERIES: Final = {
+    "http": "http://host/…", "https": "https://host/…", "file": "file:///folder", "s3": "s3://bucket/prefix",
+}  # fmt: skip
 AMORTISATIONS: Final = frozenset({"annuity"})
 ROUNDINGS: Final = frozenset({"up"})
 KINDS: Final = {field.column: field.kind for field in LOAN}  # the columns that a scorecard may use
@@ -106,6 +115,9 @@ def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tu
     listed = _read(file, text, list[Originator])
     for name in _repeated(one.originator for one in listed):
         raise CatalogError(f"{file}: originator {name!r} is listed twice")
+    for one in listed:
+        if one.deliver_to and (fault := _delivery_fault(one.deliver_to)):
+            raise CatalogError(f"{file}: originator {one.originator!r}: deliver_to {fault}")
     return Catalog(known, {one.originator: one for one in listed}, markets)
 
 
@@ -132,6 +144,20 @@ def _check(file: str, product: Product, markets: tuple[str, ...]) -> None:
     for wrong, message in faults:
         if wrong:
             raise CatalogError(f"{file}: {message}")
+
+
+def _delivery_fault(url: str) -> str:
+    """Why notices cannot go to `url`, empty if they can. The URL is not told: it may hold a secret."""
+    try:
+        scheme, host, path, _, _ = parts = urlsplit(url)
+        user, _ = parts.username, parts.port
+    except ValueError as fault:
+        return f"is no URL: {fault}"
+    if scheme not in DELIVERIES or bool(host) == (scheme == "file") or (scheme == "file" and not path.strip("/")):
+        return f"must be one of {', '.join(DELIVERIES.values())}"
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "must be ASCII without spaces; write others as %20"
+    return "must not have a user or password in it" if user is not None else ""
 
 
 def _faults(line: Attribute) -> Iterator[str]:

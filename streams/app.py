@@ -4,7 +4,7 @@ import asyncio
 import gc
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ class App(faust.App):
 
     runners: Sequence[Runner] = ()
     watch: Watch
+    services: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()  # what else runs for ever in this worker, until it is cancelled
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -68,6 +69,8 @@ class App(faust.App):
         """Keep watch from the beginning: joining the group is the first that may hang."""
         await super().on_start()
         self.add_future(self.watch.run())
+        for service in self.services:
+            self.add_future(service())
 
     def on_rebalance_end(self) -> None:
         """The consumer has learnt where to begin."""
@@ -169,16 +172,26 @@ def run(settings: Settings) -> None:
     """Run a worker with every agent until SIGTERM; the process ends with code 3 if an agent fails and must be started again.
 
     Raises:
-        CatalogError, TopicsError: what must be put right before a worker can run.
+        CatalogError, SettingsError, TopicsError: what must be put right before a worker can run.
     """
     from streams import views  # noqa: PLC0415 - the pages are the worker's, not the bench's or the tests'
 
-    stages, sinks = discover(settings.load_catalog())
+    catalog = settings.load_catalog()
+    stages, sinks = discover(catalog)
     asyncio.run(admin.check_topics(settings.kafka))
     store = Store(settings.postgres)
     app = build(settings, stages, sinks, store)
+    app.services = _services(settings, catalog, store)
     views.install(app, store, settings, app.watch)
     start(app)
+
+
+def _services(settings: Settings, catalog: Catalog, store: Store) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+    if not any(one.deliver_to for one in catalog.originators.values()):
+        return []
+    from streams.notices.deliverer import deliverer_of  # noqa: PLC0415 - brings an HTTP client, for those who are delivered to
+
+    return [deliverer_of(settings, catalog, store).run]
 
 
 def start(app: App) -> None:
