@@ -147,6 +147,13 @@ class BuyOfferWithdrawn(Event, frozen=True, tag="buy_offer.withdrawn"):
     investor: str
 
 
+class BidsReleased(Event, frozen=True, tag="bids.released"):
+    """Bids of a sell offer that became sales, and that the originator did not confirm: the asset is back on offer, the money free again."""
+
+    sell_offer: SellOffer
+    numbers: tuple[int, ...]  # the match numbers of the bids
+
+
 class Investment(Event, frozen=True, tag="investment.made"):
     """An amount of one buy offer in one sell offer. `investment` is sell offer + '/' + its match number."""
 
@@ -166,7 +173,7 @@ class Investment(Event, frozen=True, tag="investment.made"):
     risk_group: str
 
 
-MarketEvent = SellOffer | SellOfferWithdrawn | BuyOffer | BuyOfferWithdrawn
+MarketEvent = SellOffer | SellOfferWithdrawn | BuyOffer | BuyOfferWithdrawn | BidsReleased
 BatchEvent = BatchReceived | BatchProgress
 
 encode: Final = msgspec.json.Encoder().encode

@@ -8,7 +8,7 @@ from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from schemas import events
 from schemas.catalog import Catalog
-from schemas.events import BuyOffer, Investment, SellOffer
+from schemas.events import BidsReleased, BuyOffer, Investment, SellOffer
 from streams import topics
 from streams.effects import Effects, Headers, Message, Record, Stage
 from streams.guard import dead_letter, readable
@@ -30,8 +30,9 @@ def compute(book: Book, messages: Sequence[Message]) -> Effects:
     effects = Effects()
     for message, found in readable(messages, events.decode_market, effects):
         for event in found:
-            if isinstance(event, SellOffer | BuyOffer) and (reason := rules.fault(event, topics.MARKETS[message.partition])):
-                effects.records.append(_refused(message, event, reason))
+            offer = event.sell_offer if isinstance(event, BidsReleased) else event
+            if isinstance(offer, SellOffer | BuyOffer) and (reason := rules.fault(offer, topics.MARKETS[message.partition])):
+                effects.records.append(_refused(message, offer, reason))
             else:
                 draft.take(event)
     effects.records += map(_record, draft.investments)

@@ -1,6 +1,6 @@
 """What one Step does to the book: inputs in, investments and changed rows out. The rules that it follows are in `rules.py`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -10,8 +10,8 @@ from agents.matcher import fit, rows, rules
 from agents.matcher.book import Book
 from agents.matcher.columns import Columns
 from agents.matcher.lot import Lot
-from agents.matcher.rows import Asset, Buy
-from schemas.events import BuyOffer, BuyOfferWithdrawn, Investment, MarketEvent, SellOffer, SellOfferWithdrawn
+from agents.matcher.rows import Asset, Bid, Buy
+from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Investment, MarketEvent, SellOffer, SellOfferWithdrawn
 
 TURN: Final = 64  # buy offers put in order at once at first; most sell offers need no more
 
@@ -31,7 +31,7 @@ class Draft:
         self._holding: dict[str, set[str]] = {}
 
     def take(self, event: MarketEvent) -> None:
-        """One input. SellOffer and BuyOffer have passed `rules.fault`."""
+        """One input. The offers in it have passed `rules.fault`."""
         self._now += 1
         if isinstance(event, SellOffer):
             self._renew(_key(event), event.version, event)
@@ -39,6 +39,8 @@ class Draft:
             self._renew(_key(event), event.version, None)
         elif isinstance(event, BuyOffer):
             self._place(event)
+        elif isinstance(event, BidsReleased):
+            self._take_back(event)
         else:
             self._withdraw(event)
 
@@ -83,14 +85,30 @@ class Draft:
         for lot in sorted(lots, key=lambda lot: lot.rank):
             self._meet_buys(lot)
 
+    def _take_back(self, event: BidsReleased) -> None:
+        lot = self._lot(_key(event.sell_offer))
+        gone = lot.take_back(event.sell_offer, set(event.numbers), self._now)
+        hungry = self._give_back(bid for bid in gone if self._find(bid.buy_offer) is not None)
+        if gone:
+            self._meet_buys(lot)
+        for buy in hungry:
+            self._meet_sells(buy)
+
     def _release(self, lot: Lot) -> list[Buy]:
-        """Give the money of held bids back. Returns, in their order, the buy offers that can afford more in other assets now."""
+        """Take the held bids out. Returns, in their order, the buy offers that can afford more in other assets now."""
+        return self._give_back(lot.release())
+
+    def _give_back(self, bids: Iterable[Bid]) -> list[Buy]:
+        """Give the money of bids back to their buy offers, which are there. Returns as `_release`."""
         hungry = []
-        for bid in lot.release():
+        for bid in bids:
             buy = self._buy(bid.buy_offer)
             if buy.open_cents < buy.offer.bid_cents_max:  # else money was not what kept it from bidding
                 hungry.append(buy)
-            buy.held_cents -= bid.cents
+            if bid.number:
+                buy.invested_cents -= bid.cents
+            else:
+                buy.held_cents -= bid.cents
             self._show_buy(buy)
         return sorted(hungry, key=lambda buy: (buy.served, buy.placed))
 

@@ -7,7 +7,8 @@
    and the rest stays on offer.
 3. **One asset, one investor.** A buy offer bids once for an asset, counting all its versions. After a bid, what its investor has in the
    asset, held and invested through any buy offer, is at most the `bid_cents_max` of the buy offer that bid; so it never exceeds the
-   largest of them. An asset takes BIDS_MAX bids at most: its row must fit into a message.
+   largest of them. An asset takes BIDS_MAX bids at most, those that are back by rule 9 and its version counted: its row, and a proposal of
+   all of them, must fit into a message.
 4. **Who first.** A sell offer meets the buy offers least recently served first: by the number of the input (1, 2, 3 … in the log) that last
    gave them a bid, or that placed them, so nobody gains by placing again. Among equals, those served by the same input, by `ties`: a
    digest of both ids. A bid that is released does not give the place in the queue back.
@@ -23,7 +24,12 @@
 8. **The end of a buy offer.** Withdrawn, its held bids are taken out and those assets are matched again; its investments stay. A buy
    offer of a portfolio version that is not newer than a withdrawn one, or whose id is known, is not taken. With nothing open a buy
    offer is inactive until money is released.
-9. After every input the book is maximal: no two offers are left that could still make a bid.
+9. **What is not confirmed.** Bids that became sales are taken back when the originator does not confirm them: by version and match number,
+   each once; others change nothing. The buy offers have their money again, unless they are withdrawn, and no longer a bid in
+   the asset. If the version is still the asset's newest, what was sold out is on offer again, and these buy offers bid no more for
+   that version: who is always refused would bid for ever. If there is a newer one, the offer is the newer one's, where that is open;
+   where it is closed it stays so until the next. Then the asset is matched again for what is left of it, then those buy offers.
+10. After every input the book is maximal: no asset on offer and no buy offer are left that could still make a bid by rules 1 to 3 and 9.
 """
 
 from hashlib import blake2b

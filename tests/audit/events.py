@@ -39,6 +39,7 @@ class _Subject(msgspec.Struct):
     originator: str = ""
     asset: str = ""
     investor: str = ""
+    sell_offer: "_Subject | None" = None  # of what is released; it is written by another agent than the asset's offers
 
 
 Events = dict[Any, list[Any]]  # key -> events in order
@@ -89,7 +90,9 @@ def _columns(schema: pa.Schema) -> Split:
 def _market(record: Written) -> Iterator[tuple[Any, Any]]:
     for event in msgspec.json.decode(record.value, type=list[msgspec.Raw]):
         subject = msgspec.json.decode(event, type=_Subject)
-        yield (record.partition, subject.investor or f"{subject.originator}/{subject.asset}"), bytes(event)
+        asset = subject.sell_offer or subject
+        key = subject.investor or f"{asset.originator}/{asset.asset}"
+        yield (record.partition, key if asset is subject else f"released {key}"), bytes(event)
 
 
 def _investment(record: Written) -> Iterator[tuple[Any, Any]]:

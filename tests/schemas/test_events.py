@@ -9,6 +9,7 @@ from schemas import events
 from schemas.events import (
     BatchProgress,
     BatchReceived,
+    BidsReleased,
     Bucket,
     BuyOffer,
     BuyOfferWithdrawn,
@@ -24,7 +25,7 @@ from schemas.events import (
 CRITERIA = Criteria(("A",), ("DE",), ("harbor",), 1, 2, 3, 4)
 SELL = SellOffer("h/a/1", "h", "a", 1, "loan", "EUR", "DE", 100, 10_000, 70_000, 12, 0, "A", True, 10, 50, updated=True)
 BUY = BuyOffer("i/p/1/b", "i", "p", 1, "b", "EUR", 100, 50, CRITERIA)
-MARKET = [SELL, SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"), BUY, BuyOfferWithdrawn("i/p/1/b", "i")]
+MARKET = [SELL, SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"), BUY, BuyOfferWithdrawn("i/p/1/b", "i"), BidsReleased(SELL, (1, 2))]
 ONES = [
     (BatchReceived("b", "h", 2, 300, "ff", 1, "cut off", 299), events.decode_batch, "batch.received"),
     (BatchProgress("b", "h", {"created": 2}), events.decode_batch, "batch.progress"),
@@ -37,7 +38,7 @@ ONES = [
         "investment.made",
     ),
 ]
-TAGS = ["sell_offer.placed", "sell_offer.withdrawn", "buy_offer.placed", "buy_offer.withdrawn"]
+TAGS = ["sell_offer.placed", "sell_offer.withdrawn", "buy_offer.placed", "buy_offer.withdrawn", "bids.released"]
 
 
 @pytest.mark.parametrize(("event", "decode", "tag"), ONES)
@@ -47,7 +48,7 @@ def test_an_event_comes_back_as_it_went_and_says_what_it_is(event, decode, tag):
     assert json.loads(value)["event"] == tag
 
 
-def test_the_market_log_carries_arrays_of_its_four_events_in_order():
+def test_the_market_log_carries_arrays_of_its_five_events_in_order():
     value = events.encode(MARKET)
     assert events.decode_market(value) == MARKET
     assert [event["event"] for event in json.loads(value)] == TAGS
