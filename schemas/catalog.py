@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Final, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -70,8 +71,11 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who delivers loan books. `callback` is asked before anything of it is sold (`asset.md`); none: nobody asks."""
+
     originator: Tenant
     name: str
+    callback: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,2000}\Z")] | None = None  # an URL
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -106,6 +110,9 @@ def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tu
     listed = _read(file, text, list[Originator])
     for name in _repeated(one.originator for one in listed):
         raise CatalogError(f"{file}: originator {name!r} is listed twice")
+    for one in listed:
+        if one.callback is not None and (why := _no_callback(one.callback)):
+            raise CatalogError(f"{file}: originator {one.originator!r}: callback {why}")
     return Catalog(known, {one.originator: one for one in listed}, markets)
 
 
@@ -132,6 +139,20 @@ def _check(file: str, product: Product, markets: tuple[str, ...]) -> None:
     for wrong, message in faults:
         if wrong:
             raise CatalogError(f"{file}: {message}")
+
+
+def _no_callback(url: str) -> str:
+    """Why an URL cannot be asked, empty if it can. It is not repeated: it may have a secret in it."""
+    try:
+        parts = urlsplit(url)
+        odd = parts.port == 0
+    except ValueError as fault:
+        return f"is no URL: {fault}"
+    if parts.scheme not in {"https", "http"} or not parts.hostname or odd:
+        return "must begin with https:// or http:// and name a host"
+    if "@" in parts.netloc:
+        return "must have no user or password in it"
+    return "must have no fragment (#)" if "#" in url else ""
 
 
 def _faults(line: Attribute) -> Iterator[str]:

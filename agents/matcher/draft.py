@@ -1,4 +1,4 @@
-"""What one Step does to the book: inputs in, investments and changed rows out. The rules that it follows are in `rules.py`."""
+"""What one Step does to the book: inputs in, proposals and changed rows out. The rules that it follows are in `rules.py`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -11,7 +11,7 @@ from agents.matcher.book import Book
 from agents.matcher.columns import Columns
 from agents.matcher.lot import Lot
 from agents.matcher.rows import Asset, Bid, Buy
-from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Investment, MarketEvent, SellOffer, SellOfferWithdrawn
+from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, MarketEvent, Proposal, ProposedBid, SellOffer, SellOfferWithdrawn
 
 TURN: Final = 64  # buy offers put in order at once at first; most sell offers need no more
 
@@ -20,7 +20,7 @@ class Draft:
     """The changes of one Step, beside the book, which stays as it is. To be thrown away before the book's next `apply`."""
 
     def __init__(self, book: Book) -> None:
-        self.investments: list[Investment] = []
+        self.proposals: list[Proposal] = []
         self._book = book
         self._now = book.inputs
         self._buy_side = book.buy_side.fork()
@@ -29,6 +29,7 @@ class Draft:
         self._lots: dict[str, Lot] = {}  # looked at
         self._withdrawn: dict[str, int] = {}
         self._holding: dict[str, set[str]] = {}
+        self._sold: dict[str, tuple[SellOffer, list[ProposedBid]]] = {}  # by one input
 
     def take(self, event: MarketEvent) -> None:
         """One input. The offers in it have passed `rules.fault`."""
@@ -43,6 +44,8 @@ class Draft:
             self._take_back(event)
         else:
             self._withdraw(event)
+        self.proposals += (Proposal(f"{offer.offer}/{bids[0].number}", offer, tuple(bids)) for offer, bids in self._sold.values())
+        self._sold.clear()
 
     def rows(self) -> dict[bytes, bytes | None]:
         """The rows that differ from the book's; empty if there was no input."""
@@ -162,16 +165,20 @@ class Draft:
 
     def _bid(self, lot: Lot, buy: Buy, cents: int) -> None:
         buy.served = self._now
-        investment = lot.take(buy.offer, cents)
-        if investment is None:
+        sale = lot.take(buy.offer, cents)
+        if sale is None:
             buy.held_cents += cents
             self._holding.setdefault(buy.offer.offer, set()).add(lot.key)
         else:
             buy.invested_cents += cents
-            self.investments.append(investment)
+            self._propose(lot, sale)
+
+    def _propose(self, lot: Lot, sale: ProposedBid) -> None:
+        assert lot.row.offer is not None
+        self._sold.setdefault(lot.key, (lot.row.offer, []))[1].append(sale)
 
     def _settle(self, lot: Lot) -> None:
-        """Rule 6: held bids that make 100 % become investments. What is left is shown to the buy offers to come.
+        """Rule 6: held bids that make 100 % become sales. What is left is shown to the buy offers to come.
 
         What is closed stays in the columns until the rows are applied: its lot takes no bid.
         """
@@ -181,7 +188,7 @@ class Draft:
                 buy = self._buy(bid.buy_offer)
                 buy.held_cents -= bid.cents
                 buy.invested_cents += bid.cents
-                self.investments.append(lot.sell(buy.offer, bid))
+                self._propose(lot, lot.sell(buy.offer, bid))
             lot.close()
         if lot.left:
             slot = self._sell_side.slot(lot.key)

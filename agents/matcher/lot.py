@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from agents.matcher import rules
 from agents.matcher.rows import Asset, Bid
-from schemas.events import BuyOffer, Investment, SellOffer
+from schemas.events import BuyOffer, ProposedBid, SellOffer
 
 
 class Lot:
@@ -39,8 +39,8 @@ class Lot:
         affordable = min(open_cents, buy.bid_cents_max - self.totals.get(buy.investor, 0))
         return rules.bid_cents(self.left, offer.bid_cents_min, offer.bid_cents_max, affordable)
 
-    def take(self, buy: BuyOffer, cents: int) -> Investment | None:
-        """Rule 6: a bid; the investment, if it is one at once."""
+    def take(self, buy: BuyOffer, cents: int) -> ProposedBid | None:
+        """Rule 6: a bid; the sale, if it is one at once."""
         assert self.row.offer is not None
         bid = Bid(buy.offer, buy.investor, cents)
         self.bidders.add(buy.offer)
@@ -52,28 +52,12 @@ class Lot:
             return None
         return self.sell(buy, bid)
 
-    def sell(self, buy: BuyOffer, bid: Bid) -> Investment:
-        """A bid becomes an investment, with the next match number."""
-        offer = self.row.offer
-        assert offer is not None
+    def sell(self, buy: BuyOffer, bid: Bid) -> ProposedBid:
+        """A bid becomes a sale, with the next match number."""
+        assert self.row.offer is not None
         self.row.investments += 1
-        self.row.sold.append(Bid(bid.buy_offer, bid.investor, bid.cents, offer.version, self.row.investments))
-        return Investment(
-            investment=f"{offer.offer}/{self.row.investments}",
-            sell_offer=offer.offer,
-            buy_offer=buy.offer,
-            originator=offer.originator,
-            asset=offer.asset,
-            version=offer.version,
-            investor=buy.investor,
-            portfolio=buy.portfolio,
-            bucket=buy.bucket,
-            currency=offer.currency,
-            amount_cents=bid.cents,
-            price_bp=offer.price_bp,
-            rate_ppm=offer.rate_ppm,
-            risk_group=offer.risk_group,
-        )
+        self.row.sold.append(Bid(bid.buy_offer, bid.investor, bid.cents, self.row.version, self.row.investments))
+        return ProposedBid(self.row.investments, buy.offer, buy.investor, buy.portfolio, buy.bucket, bid.cents)
 
     def release(self, buy_offer: str | None = None) -> list[Bid]:
         """Take the held bids out, all or those of one buy offer."""

@@ -24,7 +24,7 @@ class Bid(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Buy(msgspec.Struct, omit_defaults=True):
-    """A buy offer. Its amount is open + held + invested, at any time."""
+    """A buy offer. Its amount is open + held + invested, at any time; what was sold counts as invested, confirmed or not."""
 
     offer: BuyOffer
     placed: int  # the number of the input that placed it

@@ -16,8 +16,9 @@
    rounded down), then those longest on offer; an update keeps an asset's place, a withdrawal or a sale of all ends it. Several buy
    offers that get money back by one input come least recently served first, then oldest; several sell offers that lose bids by one
    input meet the buy offers in the order of this rule.
-6. **What becomes of a bid.** For a partial sell offer it is an investment at once. For an all-or-none one it is held, and the money with
-   it, until the bids make 100 %; then all become investments, in the order of the bids.
+6. **What becomes of a bid.** For a partial sell offer it is a sale at once. For an all-or-none one it is held, and the money with it, until
+   the bids make 100 %; then all become sales, in the order of the bids. The sales of one sell offer by one input are one proposal: once
+   its originator confirms it they are investments. Here they count as that from the beginning.
 7. **Versions.** A newer version of an asset replaces the offer: held bids are released, then the asset is matched again for its new amount
    less all that was ever sold of it, in any version. That never oversells; it is conservative, since part of what was sold may have been
    repaid since. A withdrawal releases held bids and closes. A version that is not newer changes nothing.
@@ -42,9 +43,11 @@ from numpy.typing import NDArray
 from schemas.asset import CENTS_MAX
 from schemas.events import BuyOffer, Criteria, SellOffer
 
-BIDS_MAX: Final = 2_000
+# A bid of a proposal is at most 2 * TEXT_BYTES_MAX, since a buy offer's id has the other texts in it, and 105 bytes of names, digits and
+# signs; so 1,500 of them and a sell offer (7 texts, 400 bytes) are 928 kB of a message's MiB. A row takes 60 bytes less for each.
+BIDS_MAX: Final = 1_500
 VERSION_MAX: Final = 2**53  # a portfolio's counts microseconds
-TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer
+TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer, as JSON
 VALUES_MAX: Final = 1_000  # of a set in criteria
 
 
@@ -86,12 +89,14 @@ def fault(offer: SellOffer | BuyOffer, market: str) -> str:
     if isinstance(offer, SellOffer):
         odd = "" if offer.bid_cents_min <= offer.bid_cents_max else "bid_cents_min: exceeds bid_cents_max"
         return _out_of_bounds(offer) or odd
+    if offer.offer != f"{offer.investor}/{offer.portfolio}/{offer.version}/{offer.bucket}":
+        return "offer: is not investor/portfolio/version/bucket"
     criteria = offer.criteria
     sets = {"risk_groups": criteria.risk_groups, "countries": criteria.countries, "originators": criteria.originators}
     for name, values in sets.items():
         if len(values) > VALUES_MAX:
             return f"criteria.{name}: more than {VALUES_MAX} values"
-        if any(len(value.encode()) > TEXT_BYTES_MAX for value in values):
+        if any(_json_bytes(value) > TEXT_BYTES_MAX for value in values):
             return f"criteria.{name}: a value longer than {TEXT_BYTES_MAX} bytes"
     return _out_of_bounds(offer) or _out_of_bounds(criteria, "criteria.")
 
@@ -104,9 +109,14 @@ def _out_of_bounds(part: SellOffer | BuyOffer | Criteria, path: str = "") -> str
         if not low <= getattr(part, name) <= high:
             return f"{path}{name}: {getattr(part, name)} is not between {low} and {high}"
     for name in texts:
-        if len(getattr(part, name).encode()) > TEXT_BYTES_MAX:
+        if _json_bytes(getattr(part, name)) > TEXT_BYTES_MAX:
             return f"{path}{name}: longer than {TEXT_BYTES_MAX} bytes"
     return ""
+
+
+def _json_bytes(text: str) -> int:
+    """What a text takes in a message, without its quotes: a control character is six bytes."""
+    return len(msgspec.json.encode(text)) - 2
 
 
 def _fields(part: type[SellOffer | BuyOffer | Criteria]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:

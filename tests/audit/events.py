@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from schemas import columns
-from schemas.events import BatchProgress, BatchReceived, decode_batch, decode_investment, decode_rejected
+from schemas.events import BatchProgress, BatchReceived, decode_batch, decode_investment, decode_proposal, decode_rejected, decode_released
 from streams import topics
 from streams.effects import Headers, Message, Record
 from streams.partition import partition_of
@@ -99,6 +99,14 @@ def _investment(record: Written) -> Iterator[tuple[Any, Any]]:
     yield decode_investment(record.value).investment, record
 
 
+def _proposal(record: Written) -> Iterator[tuple[Any, Any]]:
+    yield decode_proposal(record.value).proposal, record
+
+
+def _released(record: Written) -> Iterator[tuple[Any, Any]]:
+    yield decode_released(record.value).proposal, record
+
+
 def _rejected(record: Written) -> Iterator[tuple[Any, Any]]:
     event = decode_rejected(record.value)
     yield f"{event.originator}/{event.asset}", record
@@ -117,5 +125,7 @@ _SPLITS: dict[Topic, Split] = {
     topics.REPAYMENTS: _keyed,
     topics.ASSESSED: _columns(columns.ASSESSED),
     topics.OFFERS: _market,
+    topics.PROPOSED: _proposal,
     topics.INVESTMENTS: _investment,
+    topics.RELEASED: _released,
 }

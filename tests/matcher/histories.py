@@ -3,6 +3,7 @@
 import msgspec
 from hypothesis import strategies as st
 
+from agents.confirmer.outcomes import investments
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from agents.matcher.rows import ASSET, BUY, MARKET, decode_asset, decode_buy
@@ -39,7 +40,7 @@ class Market:
     """The real book with the interface of the naive one; each call of `step` is one Step."""
 
     def __init__(self):
-        self.book, self.rows, self.investments = Book(), {}, []
+        self.book, self.rows, self.proposals = Book(), {}, []
 
     def take(self, event):
         self.step([event])
@@ -48,7 +49,7 @@ class Market:
         draft = Draft(self.book)
         for event in events:
             draft.take(event)
-        self.investments += draft.investments
+        self.proposals += draft.proposals
         changed = draft.rows()
         self.book.apply(changed)
         for key, value in changed.items():
@@ -56,6 +57,11 @@ class Market:
                 self.rows.pop(key, None)
             else:
                 self.rows[key] = value
+
+    @property
+    def investments(self):
+        """What comes of the proposals where all of them are confirmed."""
+        return [one for proposal in self.proposals for one in investments(proposal)]
 
     def summary(self):
         buys, assets = {}, {}

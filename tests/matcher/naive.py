@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from agents.confirmer.outcomes import investments
 from agents.matcher import rules
-from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Criteria, Investment, SellOffer, SellOfferWithdrawn
+from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Criteria, Proposal, ProposedBid, SellOffer, SellOfferWithdrawn
 
 M64 = 2**64 - 1
 
@@ -60,10 +61,22 @@ class NaiveBook:
         self.buys: dict[str, Buy] = {}
         self.assets: dict[str, Asset] = {}
         self.withdrawn: dict[tuple, int] = {}
-        self.investments: list[Investment] = []
+        self.proposals: list[Proposal] = []
+        self.sales: list[tuple[SellOffer, ProposedBid]] = []  # of one input
+
+    @property
+    def investments(self):
+        return [one for proposal in self.proposals for one in investments(proposal)]
 
     def take(self, event):
         self.now += 1
+        self.match(event)
+        for name in dict.fromkeys(offer.offer for offer, _ in self.sales):
+            (offer, *_), bids = zip(*[sale for sale in self.sales if sale[0].offer == name], strict=True)
+            self.proposals.append(Proposal(f"{name}/{bids[0].number}", offer, bids))
+        self.sales = []
+
+    def match(self, event):
         match event:
             case SellOffer() | SellOfferWithdrawn():
                 self.renew(self.assets.setdefault(f"{event.originator}/{event.asset}", Asset()), event)
@@ -186,12 +199,7 @@ class NaiveBook:
         buy.invested += cents
         asset.investments += 1
         asset.sold.append((name, investor, cents, sell.version, asset.investments))
-        self.investments.append(
-            Investment(
-                f"{sell.offer}/{asset.investments}", sell.offer, name, sell.originator, sell.asset, sell.version, investor,
-                buy.offer.portfolio, buy.offer.bucket, sell.currency, cents, sell.price_bp, sell.rate_ppm, sell.risk_group,
-            )
-        )  # fmt: skip
+        self.sales.append((sell, ProposedBid(asset.investments, name, investor, buy.offer.portfolio, buy.offer.bucket, cents)))
 
     def summary(self):
         """What both books must agree on."""

@@ -23,7 +23,7 @@ def test_the_books_agree_after_every_input(history):
         real.take(event)
         naive.take(event)
         assert real.summary() == naive.summary(), event
-        assert real.investments == naive.investments
+        assert real.proposals == naive.proposals
 
 
 @settings(max_examples=150)
@@ -87,7 +87,7 @@ def test_the_same_log_gives_the_same_rows_however_it_is_cut_into_steps(history, 
         cut.step(rest[:size])
         rest = rest[size:]
     assert cut.rows == single.rows
-    assert cut.investments == single.investments
+    assert cut.proposals == single.proposals
 
 
 @settings(max_examples=100)
@@ -99,11 +99,11 @@ def test_a_book_built_from_rows_goes_on_like_the_one_that_wrote_them(history, af
     order.shuffle(rows)
     for row in rows:
         built.book.apply(dict([row]))
-    start = len(lived.investments)
+    start = len(lived.proposals)
     run(lived, after)
     run(built, after)
     assert built.rows == lived.rows
-    assert built.investments == lived.investments[start:]
+    assert built.proposals == lived.proposals[start:]
 
 
 @settings(max_examples=100)
@@ -117,7 +117,7 @@ def test_a_draft_that_is_thrown_away_leaves_no_trace(history, lost):
     run(market, history[::-1] + lost)
     run(other, history[::-1] + lost)
     assert market.rows == other.rows
-    assert market.investments == other.investments
+    assert market.proposals == other.proposals
 
 
 def test_a_step_writes_only_the_rows_that_changed():
@@ -188,5 +188,5 @@ def test_a_long_history_where_money_is_scarce_is_the_same_in_both_books(seed):
         run(naive, log[:size])
         log = log[size:]
         assert market.summary() == naive.summary()
-    assert market.investments == naive.investments
+    assert market.proposals == naive.proposals
     assert len(naive.investments) > 100

@@ -16,7 +16,10 @@ from schemas.events import (
     Criteria,
     Investment,
     Portfolio,
+    Proposal,
+    ProposedBid,
     Rejected,
+    Released,
     Repayment,
     SellOffer,
     SellOfferWithdrawn,
@@ -26,12 +29,15 @@ CRITERIA = Criteria(("A",), ("DE",), ("harbor",), 1, 2, 3, 4)
 SELL = SellOffer("h/a/1", "h", "a", 1, "loan", "EUR", "DE", 100, 10_000, 70_000, 12, 0, "A", True, 10, 50, updated=True)
 BUY = BuyOffer("i/p/1/b", "i", "p", 1, "b", "EUR", 100, 50, CRITERIA)
 MARKET = [SELL, SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"), BUY, BuyOfferWithdrawn("i/p/1/b", "i"), BidsReleased(SELL, (1, 2))]
+BIDS = (ProposedBid(1, "i/p/1/b", "i", "p", "b", 5), ProposedBid(2, "j/p/1/b", "j", "p", "b", 7))
 ONES = [
     (BatchReceived("b", "h", 2, 300, "ff", 1, "cut off", 299), events.decode_batch, "batch.received"),
     (BatchProgress("b", "h", {"created": 2}), events.decode_batch, "batch.progress"),
     (Rejected("b", "h", "a", 7, "rate", "is NaN", "assets.ingest-0-1", b"\x00\xff"), events.decode_rejected, "asset.rejected"),
     (Repayment("h", "a", 2, "EUR", -1, 2, 3, 4, "b"), events.decode_repayment, "repayment.reported"),
     (Portfolio("p", "i", 1, "EUR", 100, (Bucket("x", 100, CRITERIA),), 50, closed=True), events.decode_portfolio, "portfolio.placed"),
+    (Proposal("h/a/1/1", SELL, BIDS), events.decode_proposal, "proposal.made"),
+    (Released("h/a/1/1", "h/a/1", "h", "a", 1, "EUR", 12, BIDS, "declined"), events.decode_released, "proposal.released"),
     (
         Investment("h/a/1/1", "h/a/1", "i/p/1/b", "h", "a", 1, "i", "p", "b", "EUR", 5, 10_000, 7, "A"),
         events.decode_investment,
