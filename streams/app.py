@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import faust
@@ -13,12 +14,12 @@ import faust
 import agents
 from schemas.catalog import Catalog
 from streams import admin
-from streams.broker import Broker, KafkaBroker
+from streams.broker import KafkaBroker
 from streams.changelog import Keep
-from streams.effects import Message, Sink, Stage, Table
+from streams.effects import Ask, Message, Sink, Stage, Table
 from streams.pace import Pace
 from streams.runner import FailStop, Runner, Source
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 from streams.sink import SinkPartition
 from streams.step import Partition
 from streams.stops import Stops
@@ -131,7 +132,13 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
     stages, stops = list(stages), Stops(settings.home / "stops" / f"{settings.worker}.jsonl")
     stops.read()
     keep = _keep(settings)
-    runners = [_stage_runner(app, stage, broker, settings.group, keep, source, stops.fail_stop) for stage in stages]
+    ask = _ask(settings) if any(stage.questions for stage in stages) else None
+
+    def hold(stage: Stage, number: int) -> Partition:
+        # a State of its own, as the matcher's book, is more than its rows: it is built from them in memory
+        return Partition(stage, number, broker, settings.group, keep if stage.state is Table else None, ask)
+
+    runners = [_stage_runner(app, stage, hold, source, stops.fail_stop) for stage in stages]
     for sink in sinks:
         assert store is not None, "sinks need a store"
         runners.append(_sink_runner(app, sink, store, source, stops.fail_stop))
@@ -151,15 +158,19 @@ def _keep(settings: Settings) -> Keep | None:
     return RocksTables(settings.home, settings.worker).open
 
 
-def _stage_runner(app: App, stage: Stage, broker: Broker, group: str, keep: Keep | None, source: Source, fail_stop: FailStop) -> Runner:
+def _ask(settings: Settings) -> Ask:
+    if not settings.secret:
+        raise SettingsError("TRANCHE_SECRET: must be set where an originator has a callback: what it is asked is signed")
+    from streams import asking  # noqa: PLC0415 - the HTTP client, that a worker without callbacks does not need
+    from streams.webhooks.client import Webhooks  # noqa: PLC0415
+
+    return asking.by(Webhooks(settings.secret, allow_private=settings.webhooks_to == "any"))
+
+
+def _stage_runner(app: App, stage: Stage, hold: Callable[[Stage, int], Partition], source: Source, fail_stop: FailStop) -> Runner:
     pace = Pace(stage.take_bytes, stage.gather_s)
     paced = replace(stage, compute=pace.timed(stage.compute))
-
-    def hold(number: int) -> Partition:
-        # a State of its own, as the matcher's book, is more than its rows: it is built from them in memory
-        return Partition(paced, number, broker, group, keep if stage.state is Table else None)
-
-    return Runner(app, stage.name, stage.source, hold, source, pace, fail_stop=fail_stop)
+    return Runner(app, stage.name, stage.source, partial(hold, paced), source, pace, fail_stop=fail_stop)
 
 
 def _sink_runner(app: App, sink: Sink, store: Store, source: Source, fail_stop: FailStop) -> Runner:

@@ -93,7 +93,7 @@ async def killed_everywhere(store, sql, one):
 async def test_killed_at_any_await_nothing_is_lost_and_no_name_has_two_contents(store, sql, webhooks):
     await spool(sql, "bluebird", range(35))
     async with receiver(says(200)) as there:
-        one = delivery("bluebird", way_to(Originator("bluebird", "B", there.url("127.0.0.1")), webhooks))
+        one = delivery("bluebird", way_to(Originator("bluebird", "B", deliver_to=there.url("127.0.0.1")), webhooks))
         assert await killed_everywhere(store, sql, one) > 20
     contents = defaultdict(set)
     for request in there.requests:

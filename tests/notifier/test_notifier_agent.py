@@ -11,7 +11,7 @@ from schemas.catalog import Catalog, Originator
 from streams import topics
 from tests.database import feed, investment, message
 
-TOLD = {"bluebird": Originator("bluebird", "B", "file:///notices"), "harbor": Originator("harbor", "H")}
+TOLD = {"bluebird": Originator("bluebird", "B", deliver_to="file:///notices"), "harbor": Originator("harbor", "H")}
 SOLD, REJECTED = sinks(Catalog({}, TOLD, ()))
 DOCUMENT = events.Rejected("b1", "bluebird", "x", 7, "rate", "a NUL \0 in it", "t-0-1", b"\0\xff")
 

@@ -120,6 +120,35 @@ def test_originators_that_cannot_be_told_apart_are_refused(text, message):
         parsed(GOOD, ("o.yaml", text))
 
 
+@pytest.mark.parametrize("url", ["https://o.example/confirm?key=1", "http://127.0.0.1:8080/", "https://[::1]/"])
+def test_an_originator_may_have_a_callback(url):
+    found = parsed(GOOD, ("originators.yaml", f"[{{originator: o, name: O, callback: '{url}'}}]"))
+    assert found.originators["o"].callback == url
+    assert parsed(GOOD).originators["o"].callback is None
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://o.example/", "must begin with https:// or http://"),
+        ("o.example/confirm", "must begin with https:// or http://"),
+        ("https:///confirm", "must begin with https:// or http:// and name a host"),
+        ("https://o.example:0/", "must begin with"),
+        ("https://o.example:70000/", "is no URL: Port out of range"),
+        ("https://[::1/", "is no URL"),
+        ("https://me:secret@o.example/", "must have no user or password"),
+        ("https://o.example/#x", "must have no fragment"),
+        ("https://o.example/ x", r"\$\[0\].callback"),
+        ("https://o.example/" + "x" * 2000, r"\$\[0\].callback"),
+        ("", r"\$\[0\].callback"),
+    ],
+)
+def test_a_callback_that_cannot_be_asked_is_named(url, message):
+    with pytest.raises(CatalogError, match=message) as caught:
+        parsed(GOOD, ("originators.yaml", f"[{{originator: o, name: O, callback: '{url}'}}]"))
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["https://a.example:8443/in?key=k", "http://10.0.0.1/", "file:///data/out%20box", "s3://bucket/prefix"])
 def test_files_of_notices_go_to_a_url_or_nowhere(url):
     found = parsed(GOOD, ("o.yaml", f"[{{originator: o, name: O, deliver_to: '{url}'}}, {{originator: p, name: P}}]")).originators
