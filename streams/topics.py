@@ -57,7 +57,7 @@ REJECTED: Final = Topic(
     "assets.rejected",
     ASSET_PARTITIONS,
     30 * DAY_MS,
-    carries="Rejected, JSON; key originator; intake, gateway -> merger, people",
+    carries="Rejected, JSON; key originator; intake, gateway -> merger, notifier, people",
 )
 REPAYMENTS: Final = Topic(
     "repayments.reported",
@@ -94,13 +94,13 @@ INVESTMENTS: Final = Topic(
     "investments",
     ASSET_PARTITIONS,
     FOR_EVER,
-    carries="Investment, JSON; key investor; confirmer -> merger, subscribers",
+    carries="Investment, JSON; key investor; confirmer -> merger, notifier, subscribers",
 )
 RELEASED: Final = Topic(
     "investments.released",
     ASSET_PARTITIONS,
     FOR_EVER,
-    carries="Released, JSON; key originator; confirmer -> subscribers",
+    carries="Released, JSON; key originator; confirmer -> notifier, subscribers",
 )
 
 INTAKE_TABLE: Final = table("intake")

@@ -14,5 +14,6 @@ def sinks(catalog: Catalog) -> tuple[Sink, ...]:
     told = frozenset(name for name, one in catalog.originators.items() if one.deliver_to)
     return (
         Sink("notifier.sold", topics.INVESTMENTS, partial(notices.compute, decode=events.decode_investment, originators=told)),
+        Sink("notifier.released", topics.RELEASED, partial(notices.compute, decode=events.decode_released, originators=told)),
         Sink("notifier.rejected", topics.REJECTED, partial(notices.compute, decode=events.decode_rejected, originators=told)),
     )

@@ -1,5 +1,7 @@
 """Events of a published topic to the spool of notices, a row an event, for the originators that have a delivery."""
 
+import csv
+import io
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -10,9 +12,9 @@ from schemas import events
 from streams.effects import Copy, Execute, Message
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-INSERT: Final = "INSERT INTO notices (originator, topic, partition, record_offset, event) VALUES ($1, $2, $3, $4, $5)"
+COLUMNS: Final = ("originator", "topic", "partition", "record_offset", "event")
 
-Told = events.Investment | events.Rejected
+Told = events.Investment | events.Released | events.Rejected
 
 
 class UnreadableError(ValueError):
@@ -20,7 +22,7 @@ class UnreadableError(ValueError):
 
 
 def compute(messages: Sequence[Message], *, decode: Callable[[bytes], Told], originators: Collection[str]) -> list[Copy | Execute]:
-    """One INSERT of the events of `originators`, in the order of their offsets.
+    """One COPY of the events of `originators`, in the order of their offsets.
 
     Raises:
         UnreadableError: names the message.
@@ -33,7 +35,11 @@ def compute(messages: Sequence[Message], *, decode: Callable[[bytes], Told], ori
             raise UnreadableError(f"{message.source}: {fault}; are writer and reader of the same version?") from fault
         if event.originator in originators:
             rows.append((event.originator, message.topic, message.partition, message.offset, line(event, message.timestamp_ms)))
-    return [Execute(INSERT, rows)] if rows else []
+    if not rows:
+        return []
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return [Copy("notices", COLUMNS, text.getvalue().encode())]
 
 
 def line(event: Told, at_ms: int) -> str:

@@ -12,7 +12,8 @@ from streams import topics
 from tests.database import feed, investment, message
 
 TOLD = {"bluebird": Originator("bluebird", "B", deliver_to="file:///notices"), "harbor": Originator("harbor", "H")}
-SOLD, REJECTED = sinks(Catalog({}, TOLD, ()))
+SOLD, RELEASED, REJECTED = sinks(Catalog({}, TOLD, ()))
+BACK = events.Released("p/1", "p", "bluebird", "x", 1, "EUR", 5, (), 'no answer: "a, b"')
 DOCUMENT = events.Rejected("b1", "bluebird", "x", 7, "rate", "a NUL \0 in it", "t-0-1", b"\0\xff")
 
 
@@ -20,13 +21,16 @@ async def spooled(sql):
     return [(row["originator"], json.loads(row["event"])) for row in await sql.fetch("SELECT * FROM notices ORDER BY number")]
 
 
-async def test_what_was_sold_and_what_was_refused_is_spooled_as_it_is_published(store, sql):
+async def test_what_was_sold_released_and_refused_is_spooled_as_it_is_published(store, sql):
     await feed(store, SOLD, [message(topics.INVESTMENTS, investment(n), n, timestamp_ms=1_700_000_000_120 + n) for n in (3, 4)])
     await feed(store, REJECTED, [message(topics.REJECTED, events.encode(DOCUMENT), 9, timestamp_ms=0)])
-    first, second, refused = await spooled(sql)
+    await feed(store, RELEASED, [message(topics.RELEASED, events.encode(BACK), 2, timestamp_ms=1)])
+    first, second, refused, back = await spooled(sql)
     assert first == ("bluebird", {"at": "2023-11-14T22:13:20.123Z", **json.loads(investment(3))})
     assert second[1]["investment"] == "bluebird/loan-7/1/4"
     assert refused == ("bluebird", {"at": "1970-01-01T00:00:00.000Z", **{k: v for k, v in fields(DOCUMENT).items() if k != "document"}})
+
+    assert back == ("bluebird", {"at": "1970-01-01T00:00:00.001Z", **fields(BACK)})
 
 
 def fields(event):

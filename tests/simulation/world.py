@@ -52,9 +52,10 @@ def catalog() -> Catalog:
 
 @cache
 def agents(asked: frozenset[str]) -> tuple[list[Stage], list[Sink]]:
-    """All agents, where these originators want to be asked before something is sold."""
+    """All agents, where these originators want to be asked before something is sold, and one gets notices."""
     given = catalog()
     listed = {name: structs.replace(one, callback=f"https://{name}/" if name in asked else None) for name, one in given.originators.items()}
+    listed["bluebird"] = structs.replace(listed["bluebird"], deliver_to="file:///notices")
     return discover(structs.replace(given, originators=listed))
 
 
@@ -75,7 +76,8 @@ class World:
         """The partitions that the input can reach."""
         letters = {partition_of(name.encode(), topics.ASSET_PARTITIONS) for name in ("", *deliveries.ORIGINATORS)}
         asked = sorted(partition_of(name.encode(), topics.PROPOSED.partitions) for name in deliveries.ORIGINATORS)
-        used = {topics.OFFERS.name: range(len(topics.MARKETS)), topics.REJECTED.name: sorted(letters), topics.PROPOSED.name: asked}
+        used = {topics.OFFERS.name: range(len(topics.MARKETS)), topics.REJECTED.name: sorted(letters)}
+        used |= {topics.PROPOSED.name: asked, topics.RELEASED.name: asked}
         sources = dict.fromkeys(agent.source.name for agent in (*self.agents.stages, *self.agents.sinks))
         return (Place(topic, number) for topic in sources for number in used.get(topic, self.given.homes))
 
