@@ -4,6 +4,7 @@ import asyncio
 import gc
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -50,12 +51,16 @@ class App(faust.App):
 
     def done(self) -> Mapping[Any, int]:
         """The next offset to read of each source partition: the lowest that an agent on it needs, once all of them hold it."""
-        needed: dict[Any, list[int]] = {}
+        agents = Counter(runner.topic for runner in self.runners)
+        needed: dict[tuple[str, int], list[int]] = {}
         for runner in self.runners:
-            for number in range(runner.partitions):
-                held = runner.held.get(number)
-                needed.setdefault(faust.types.TP(runner.topic, number), []).append(held.offset + 1 if held else 0)
-        return {tp: min(offsets) for tp, offsets in needed.items() if min(offsets) > 0}
+            for number, held in runner.held.items():
+                needed.setdefault((runner.topic, number), []).append(held.offset + 1)
+        return {
+            faust.types.TP(topic, number): min(offsets)
+            for (topic, number), offsets in needed.items()
+            if len(offsets) == agents[topic] and min(offsets) > 0
+        }
 
     async def inputs(self) -> Mapping[Any, Input]:
         """What the consumer knows of each source partition of this worker; nothing before it has started."""

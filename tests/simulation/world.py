@@ -114,13 +114,14 @@ class World:
         """The last offset of each partition that every agent on it includes."""
         cluster, database = self.servers.cluster, self.servers.database
         reached: dict[Place, list[int]] = defaultdict(list)
-        for stage in self.agents.stages:
-            for number in range(stage.source.partitions):
-                reached[Place(stage.source.name, number)].append(oracle.reached(cluster, stage, number))
-        for sink in self.agents.sinks:
-            for number in range(sink.source.partitions):
-                row = database.rows.get((sink.name, sink.source.name, number))
-                reached[Place(sink.source.name, number)].append(row.next_offset - 1 if row else -1)
+        for topic, number in self.servers.group.places:
+            for stage in self.agents.stages:
+                if stage.source.name == topic:
+                    reached[Place(topic, number)].append(oracle.reached(cluster, stage, number))
+            for sink in self.agents.sinks:
+                if sink.source.name == topic:
+                    row = database.rows.get((sink.name, topic, number))
+                    reached[Place(topic, number)].append(row.next_offset - 1 if row else -1)
         return {place: min(offsets) for place, offsets in reached.items()}
 
     def done(self) -> bool:
