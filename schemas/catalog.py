@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Final, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -72,8 +73,18 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who delivers loan books.
+
+    `callback` is asked before anything of it is sold (`asset.md`); none: nobody asks. `deliver_to` is where its files of notices go
+    (`notices.md`): a URL of DELIVERIES, or nowhere.
+    """
+
     originator: Tenant
     name: str
+    callback: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,2000}\Z")] | None = None  # an URL
+    deliver_to: str = ""
+    deliver_after_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 300  # a file is cut when its oldest notice is so old
+    deliver_bytes: Annotated[int, msgspec.Meta(ge=1024, le=8 * 1024**2)] = 1024**2  # or when so much waits; it has no more than that
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -86,6 +97,9 @@ class Catalog(msgspec.Struct, frozen=True):
 
 T = TypeVar("T")
 
+DELIVERIES: Final = {
+    "http": "http://host/…", "https": "https://host/…", "file": "file:///folder", "s3": "s3://bucket/prefix",
+}  # fmt: skip
 AMORTISATIONS: Final = frozenset({"annuity", "bullet"})
 ROUNDINGS: Final = frozenset({"up"})
 
@@ -107,6 +121,11 @@ def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tu
     listed = _read(file, text, list[Originator])
     for name in _repeated(one.originator for one in listed):
         raise CatalogError(f"{file}: originator {name!r} is listed twice")
+    for one in listed:
+        if one.callback is not None and (why := _no_callback(one.callback)):
+            raise CatalogError(f"{file}: originator {one.originator!r}: callback {why}")
+        if one.deliver_to and (fault := _delivery_fault(one.deliver_to)):
+            raise CatalogError(f"{file}: originator {one.originator!r}: deliver_to {fault}")
     return Catalog(known, {one.originator: one for one in listed}, markets)
 
 
@@ -136,6 +155,34 @@ def _check(file: str, product: Product, markets: tuple[str, ...]) -> None:
     for wrong, message in faults:
         if wrong:
             raise CatalogError(f"{file}: {message}")
+
+
+def _no_callback(url: str) -> str:
+    """Why an URL cannot be asked, empty if it can. It is not repeated: it may have a secret in it."""
+    try:
+        parts = urlsplit(url)
+        odd = parts.port == 0
+    except ValueError as fault:
+        return f"is no URL: {fault}"
+    if parts.scheme not in {"https", "http"} or not parts.hostname or odd:
+        return "must begin with https:// or http:// and name a host"
+    if "@" in parts.netloc:
+        return "must have no user or password in it"
+    return "must have no fragment (#)" if "#" in url else ""
+
+
+def _delivery_fault(url: str) -> str:
+    """Why notices cannot go to `url`, empty if they can. The URL is not told: it may hold a secret."""
+    try:
+        scheme, host, path, _, _ = parts = urlsplit(url)
+        user, _ = parts.username, parts.port
+    except ValueError as fault:
+        return f"is no URL: {fault}"
+    if scheme not in DELIVERIES or bool(host) == (scheme == "file") or (scheme == "file" and not path.strip("/")):
+        return f"must be one of {', '.join(DELIVERIES.values())}"
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "must be ASCII without spaces; write others as %20"
+    return "must not have a user or password in it" if user is not None else ""
 
 
 def _faults(line: Attribute, columns: Mapping[str, Kind]) -> Iterator[str]:

@@ -147,6 +147,46 @@ class BuyOfferWithdrawn(Event, frozen=True, tag="buy_offer.withdrawn"):
     investor: str
 
 
+class ProposedBid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One bid of a proposal: an investment, if the proposal is confirmed. `number` is its match number in the sell offer."""
+
+    number: int
+    buy_offer: str
+    investor: str
+    portfolio: str
+    bucket: str
+    amount_cents: int
+
+
+class Proposal(Event, frozen=True, tag="proposal.made"):
+    """All bids of one sell offer that one input of the market made sales: they become investments together, or none does."""
+
+    proposal: str  # sell offer + '/' + the first match number
+    sell_offer: SellOffer
+    bids: tuple[ProposedBid, ...]
+
+
+class Released(Event, frozen=True, tag="proposal.released"):
+    """A proposal that the originator did not confirm: no investment comes of it, the asset and the money are back on the market."""
+
+    proposal: str
+    sell_offer: str
+    originator: str
+    asset: str
+    version: int
+    currency: str
+    amount_cents: int  # of all its bids
+    bids: tuple[ProposedBid, ...]
+    reason: str  # "declined", or "no answer: " and why
+
+
+class BidsReleased(Event, frozen=True, tag="bids.released"):
+    """For the matcher: bids that became sales, and that the originator did not confirm, are to be taken back."""
+
+    sell_offer: SellOffer
+    numbers: tuple[int, ...]  # the match numbers of the bids
+
+
 class Investment(Event, frozen=True, tag="investment.made"):
     """An amount of one buy offer in one sell offer. `investment` is sell offer + '/' + its match number."""
 
@@ -166,13 +206,15 @@ class Investment(Event, frozen=True, tag="investment.made"):
     risk_group: str
 
 
-MarketEvent = SellOffer | SellOfferWithdrawn | BuyOffer | BuyOfferWithdrawn
+MarketEvent = SellOffer | SellOfferWithdrawn | BuyOffer | BuyOfferWithdrawn | BidsReleased
 BatchEvent = BatchReceived | BatchProgress
 
 encode: Final = msgspec.json.Encoder().encode
 decode_market: Final = msgspec.json.Decoder(list[MarketEvent]).decode
 decode_batch: Final = msgspec.json.Decoder(BatchEvent).decode
 decode_portfolio: Final = msgspec.json.Decoder(Portfolio).decode
+decode_proposal: Final = msgspec.json.Decoder(Proposal).decode
+decode_released: Final = msgspec.json.Decoder(Released).decode
 decode_investment: Final = msgspec.json.Decoder(Investment).decode
 decode_rejected: Final = msgspec.json.Decoder(Rejected).decode
 decode_repayment: Final = msgspec.json.Decoder(Repayment).decode

@@ -4,8 +4,10 @@ import asyncio
 import gc
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import faust
@@ -13,12 +15,12 @@ import faust
 import agents
 from schemas.catalog import Catalog
 from streams import admin
-from streams.broker import Broker, KafkaBroker
+from streams.broker import KafkaBroker
 from streams.changelog import Keep
-from streams.effects import Message, Sink, Stage, Table
+from streams.effects import Ask, Message, Sink, Stage, Table
 from streams.pace import Pace
 from streams.runner import FailStop, Runner, Source
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 from streams.sink import SinkPartition
 from streams.step import Partition
 from streams.stops import Stops
@@ -39,6 +41,7 @@ class App(faust.App):
 
     runners: Sequence[Runner] = ()
     watch: Watch
+    services: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()  # what else runs for ever in this worker, until it is cancelled
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -48,12 +51,16 @@ class App(faust.App):
 
     def done(self) -> Mapping[Any, int]:
         """The next offset to read of each source partition: the lowest that an agent on it needs, once all of them hold it."""
-        needed: dict[Any, list[int]] = {}
+        agents = Counter(runner.topic for runner in self.runners)
+        needed: dict[tuple[str, int], list[int]] = {}
         for runner in self.runners:
-            for number in range(runner.partitions):
-                held = runner.held.get(number)
-                needed.setdefault(faust.types.TP(runner.topic, number), []).append(held.offset + 1 if held else 0)
-        return {tp: min(offsets) for tp, offsets in needed.items() if min(offsets) > 0}
+            for number, held in runner.held.items():
+                needed.setdefault((runner.topic, number), []).append(held.offset + 1)
+        return {
+            faust.types.TP(topic, number): min(offsets)
+            for (topic, number), offsets in needed.items()
+            if len(offsets) == agents[topic] and min(offsets) > 0
+        }
 
     async def inputs(self) -> Mapping[Any, Input]:
         """What the consumer knows of each source partition of this worker; nothing before it has started."""
@@ -68,6 +75,8 @@ class App(faust.App):
         """Keep watch from the beginning: joining the group is the first that may hang."""
         await super().on_start()
         self.add_future(self.watch.run())
+        for service in self.services:
+            self.add_future(service())
 
     def on_rebalance_end(self) -> None:
         """The consumer has learnt where to begin."""
@@ -128,7 +137,13 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
     stages, stops = list(stages), Stops(settings.home / "stops" / f"{settings.worker}.jsonl")
     stops.read()
     keep = _keep(settings)
-    runners = [_stage_runner(app, stage, broker, settings.group, keep, source, stops.fail_stop) for stage in stages]
+    ask = _ask(settings) if any(stage.questions for stage in stages) else None
+
+    def hold(stage: Stage, number: int) -> Partition:
+        # a State of its own, as the matcher's book, is more than its rows: it is built from them in memory
+        return Partition(stage, number, broker, settings.group, keep if stage.state is Table else None, ask)
+
+    runners = [_stage_runner(app, stage, hold, source, stops.fail_stop) for stage in stages]
     for sink in sinks:
         assert store is not None, "sinks need a store"
         runners.append(_sink_runner(app, sink, store, source, stops.fail_stop))
@@ -148,15 +163,19 @@ def _keep(settings: Settings) -> Keep | None:
     return RocksTables(settings.home, settings.worker).open
 
 
-def _stage_runner(app: App, stage: Stage, broker: Broker, group: str, keep: Keep | None, source: Source, fail_stop: FailStop) -> Runner:
+def _ask(settings: Settings) -> Ask:
+    if not settings.secret:
+        raise SettingsError("TRANCHE_SECRET: must be set where an originator has a callback: what it is asked is signed")
+    from streams import asking  # noqa: PLC0415 - the HTTP client, that a worker without callbacks does not need
+    from streams.webhooks.client import Webhooks  # noqa: PLC0415
+
+    return asking.by(Webhooks(settings.secret, allow_private=settings.webhooks_to == "any"))
+
+
+def _stage_runner(app: App, stage: Stage, hold: Callable[[Stage, int], Partition], source: Source, fail_stop: FailStop) -> Runner:
     pace = Pace(stage.take_bytes, stage.gather_s)
     paced = replace(stage, compute=pace.timed(stage.compute))
-
-    def hold(number: int) -> Partition:
-        # a State of its own, as the matcher's book, is more than its rows: it is built from them in memory
-        return Partition(paced, number, broker, group, keep if stage.state is Table else None)
-
-    return Runner(app, stage.name, stage.source, hold, source, pace, fail_stop=fail_stop)
+    return Runner(app, stage.name, stage.source, partial(hold, paced), source, pace, fail_stop=fail_stop)
 
 
 def _sink_runner(app: App, sink: Sink, store: Store, source: Source, fail_stop: FailStop) -> Runner:
@@ -169,16 +188,26 @@ def run(settings: Settings) -> None:
     """Run a worker with every agent until SIGTERM; the process ends with code 3 if an agent fails and must be started again.
 
     Raises:
-        CatalogError, TopicsError: what must be put right before a worker can run.
+        CatalogError, SettingsError, TopicsError: what must be put right before a worker can run.
     """
     from streams import views  # noqa: PLC0415 - the pages are the worker's, not the bench's or the tests'
 
-    stages, sinks = discover(settings.load_catalog())
+    catalog = settings.load_catalog()
+    stages, sinks = discover(catalog)
     asyncio.run(admin.check_topics(settings.kafka))
     store = Store(settings.postgres)
     app = build(settings, stages, sinks, store)
+    app.services = _services(settings, catalog, store)
     views.install(app, store, settings, app.watch)
     start(app)
+
+
+def _services(settings: Settings, catalog: Catalog, store: Store) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+    if not any(one.deliver_to for one in catalog.originators.values()):
+        return []
+    from streams.notices.deliverer import deliverer_of  # noqa: PLC0415 - brings an HTTP client, for those who are delivered to
+
+    return [deliverer_of(settings, catalog, store).run]
 
 
 def start(app: App) -> None:

@@ -2,22 +2,20 @@
 
 import importlib
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
 from schemas.asset import VERSION_END
 from schemas.catalog import CatalogError
+from streams import checkout
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
 from streams.settings import Settings, SettingsError
 from streams.tokens import KINDS, Kind, TokenError, issue
 
-ROOT: Final = Path(__file__).parent.parent
 KAFKA_PORT: Final = int(settings_module.DEFAULTS["kafka"].rpartition(":")[2])
 FAULT: Final = 2  # exit code: the message on stderr says what to put right
 C = TypeVar("C", bound=Callable[..., Any])
@@ -125,10 +123,15 @@ def topics() -> None:
 @_home
 def token(kind: Kind, id_: str, home: str | None) -> None:
     """Print a bearer token for the gateway: `Authorization: Bearer TOKEN`."""
-    settings = _running(_settings(home=home))
-    if not settings.secret:
-        raise UserError(f"nothing runs in {settings.home}, and TRANCHE_SECRET, which signs tokens, is not set; try `tranche up`")
-    click.echo(issue(settings.secret, kind, id_))
+    click.echo(issue(_secret(home), kind, id_))
+
+
+@main.command("webhook-secret")
+@click.argument("originator")
+@_home
+def webhook_secret(originator: str, home: str | None) -> None:
+    """Print what an originator checks the signatures of Tranche's requests with (Standard Webhooks): `whsec_…`."""
+    click.echo(_call("streams.webhooks.signing:webhook_secret", _secret(home), originator))
 
 
 @main.command()
@@ -170,32 +173,8 @@ def demo(home: str | None) -> None:
     _call("streams.demo.run:main", settings, running=settings is not given)
 
 
-@main.command()
-@click.argument("name")
-def bench(name: str) -> None:
-    """Run the measurement NAME, or all of them."""
-    sys.exit(_of_checkout("bench", name))
-
-
-@main.command()
-@click.option(
-    "--minutes", type=click.FloatRange(0, 10_000), default=10, show_default=True, help="Of faults; each kind is made once at least."
-)
-@click.option("--seed", type=click.IntRange(0), help="Of the faults and the input; the same one makes the same. [default: chance]")
-@click.option(
-    "--assets", type=click.IntRange(0), default=0, help="Load that many first, then only kill workers: how soon are they replaced?"
-)
-def chaos(minutes: float, seed: int | None, assets: int) -> None:
-    """Disturb a system of its own while input flows, then check every event, table and row; exit code 1 if one is wrong."""
-    chosen = [] if seed is None else [f"--seed={seed}"]
-    sys.exit(_of_checkout("chaos", f"--minutes={minutes:g}", f"--assets={assets}", *chosen))
-
-
-def _of_checkout(name: str, *arguments: str) -> int:
-    """Run one of the programs in `tests/`; its exit code."""
-    if not (ROOT / "tests" / name).is_dir():
-        raise UserError(f"`tranche {name}` is in tests/{name} of a checkout, and {ROOT} is none; clone Tranche and run it there")
-    return subprocess.call([sys.executable, "-m", f"tests.{name}", *arguments], cwd=ROOT)  # noqa: S603 - our own module
+main.add_command(checkout.bench)
+main.add_command(checkout.chaos)
 
 
 def _settings(**over: object) -> Settings:
@@ -207,6 +186,18 @@ def _running(settings: Settings) -> Settings:
     """The settings of the system that is up in this home; `settings` itself if none is."""
     run = _call("streams.embedded.runfile:running", settings.home)
     return settings_module.load(run.environ) if run and run.ready else settings
+
+
+def _secret(home: str | None) -> str:
+    """The secret of the environment, or of the system that is up in this home.
+
+    Raises:
+        UserError: there is none.
+    """
+    settings = _running(_settings(home=home))
+    if not settings.secret:
+        raise UserError(f"nothing runs in {settings.home}, and TRANCHE_SECRET, which signs, is not set; try `tranche up`")
+    return settings.secret
 
 
 def _database(home: str | None) -> str:

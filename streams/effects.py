@@ -4,7 +4,7 @@ An agent's `compute` is a pure function (state, messages) -> Effects. The Step r
 source offset one transaction; a Sink's `compute` returns Statements, which become one PostgreSQL transaction with the offset.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -71,6 +71,19 @@ class Effects:
     poison: int = 0  # messages that could not be read at all and were put in quarantine whole
 
 
+class Question(NamedTuple):
+    """What somebody outside is asked: `body`, sent to `url`, signed for `receiver`. Asked again, it has the same `id`."""
+
+    receiver: str
+    url: str
+    id: str
+    body: bytes
+
+
+Answers = Mapping[str, bytes | str]  # by a question's id: what came back; a str says why nothing did
+Ask = Callable[[Sequence[Question]], Awaitable[Answers]]  # within a bounded time, and it raises nothing for want of an answer
+
+
 class State(Protocol):
     """What an agent holds of one partition. Built from the table's rows alone, changed by committed rows alone."""
 
@@ -95,15 +108,19 @@ class Stage:
 
     `take_bytes` of input at most go into one Step, or a single message. `gather_s` is the pace's (`streams/pace.py`): 0 where input comes
     from outside.
+
+    Where there are `questions`, a pure function too, the Step asks them before its transaction, and `compute` gets `answers=` of all of
+    them. A Step that is repeated asks again, under the same ids.
     """
 
     name: str
     source: Topic
     table: Topic
-    compute: Callable[[Any, Sequence[Message]], Effects]
+    compute: Callable[..., Effects]  # (state, messages)
     state: Callable[[], State] = Table
     take_bytes: int = TAKE_BYTES
     gather_s: float = GATHER_S
+    questions: Callable[[Sequence[Message]], Sequence[Question]] | None = None
 
 
 class Copy(NamedTuple):

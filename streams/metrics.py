@@ -35,6 +35,13 @@ LAG: Final = Gauge("tranche_lag", "Source offsets, committed, that the agent's t
 OLDEST: Final = Gauge("tranche_oldest_seconds", "Age of the oldest source record that the agent has still to do; 0 without", _NOW)
 STILL: Final = Gauge("tranche_still_seconds", "Time since the partition has input and does not move; 0 while it moves", _NOW)
 
+# The worker, of files for originators. Every worker looks at all of them: their gauges tell the same.
+NOTICE_FILES: Final = Counter("tranche_notice_files", "Files of notices delivered", ["originator"])
+NOTICE_FAULTS: Final = Counter("tranche_notice_faults", "Attempts to deliver a file of notices that failed", ["originator"])
+NOTICES_OLDEST: Final = Gauge(
+    "tranche_notices_oldest_seconds", "Age of the oldest notice that was not delivered; 0 without", ["originator"]
+)
+
 # The gateway.
 UPLOADS: Final = Counter("tranche_uploads", "Batches uploaded, by outcome: done, failed, refused", ["originator", "outcome"])
 UPLOAD_BYTES: Final = Counter("tranche_upload_bytes", "Bytes of uploads received", ["originator"])

@@ -17,7 +17,7 @@ An idle agent's Steps say nothing of this and change nothing.
 
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from streams.effects import GATHER_S, TAKE_BYTES, Fetch, Message
 
@@ -46,11 +46,11 @@ class Pace:
             self.bytes = min(self.bytes * 2, self._most)
 
     def timed(self, compute: Callable[..., T]) -> Callable[..., T]:
-        """An agent's `compute`, whose last argument is the Step's messages, keeping this pace."""
+        """An agent's `compute`, whose last argument without a name is the Step's messages, keeping this pace."""
 
-        def computed(*arguments: Sequence[Message]) -> T:
+        def computed(*arguments: Sequence[Message], **answers: Any) -> T:
             began = perf_counter()
-            effects = compute(*arguments)
+            effects = compute(*arguments, **answers)
             self.took(size_of(arguments[-1]), perf_counter() - began)
             return effects
 

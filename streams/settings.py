@@ -32,6 +32,7 @@ class Settings:
     group: str  # consumer group and prefix of the transactional ids; one a system
     session_timeout_s: float  # a silent worker's partitions move after this
     tables: str  # where a worker keeps its agents' tables, one of TABLES
+    webhooks_to: str  # one of WEBHOOKS_TO; "any" lets addresses that originators give reach our own network: where receivers are in it
 
     def load_catalog(self) -> catalogs.Catalog:
         """Read and check products and originators.
@@ -61,9 +62,11 @@ DEFAULTS = {
     "group": "tranche",
     "session_timeout_s": "8",
     "tables": "memory",
+    "webhooks_to": "public",
 }
 PORTS = ("gateway_port", "ops_port")
 TABLES = ("memory", "rocksdb")
+WEBHOOKS_TO = ("public", "any")
 
 
 def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | None = None) -> Settings:
@@ -83,6 +86,8 @@ def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | Non
         faults.append(f"TRANCHE_SESSION_TIMEOUT_S: {text['session_timeout_s']!r} is no number of seconds from 6 to 300")
     if text["tables"] not in TABLES:
         faults.append(f"TRANCHE_TABLES: {text['tables']!r} is none of {', '.join(TABLES)}")
+    if text["webhooks_to"] not in WEBHOOKS_TO:
+        faults.append(f"TRANCHE_WEBHOOKS_TO: {text['webhooks_to']!r} is none of {', '.join(WEBHOOKS_TO)}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text["worker"]):
         faults.append(f"TRANCHE_WORKER: {text['worker']!r} names a folder: up to 100 letters, digits, dots, _ and -, the first no dot")
     if text["postgres"] and not text["postgres"].startswith(("postgresql://", "postgres://")):

@@ -24,7 +24,7 @@ from aiokafka.errors import IllegalOperation
 from streams import metrics
 from streams.broker import Broker, Producer
 from streams.changelog import OFFSET, Keep, Kept, Place, load, parse
-from streams.effects import Effects, Headers, Message, Record, Stage, not_included
+from streams.effects import Answers, Ask, Effects, Headers, Message, Record, Stage, not_included
 from streams.partition import partition_of
 from streams.topics import MESSAGE_BYTES_MAX, Topic
 
@@ -49,6 +49,7 @@ class Partition:
     broker: Broker
     group: str
     keep: Keep | None = None  # None: the table is in memory
+    ask: Ask | None = None  # for a stage with questions
     state: Any = field(init=False)  # a State, or a Kept
     offset: int = -1
     poison: int = 0
@@ -93,7 +94,7 @@ class Partition:
         fresh = not_included(messages, self.offset)
         if not fresh:
             return
-        effects = self.stage.compute(self.state, fresh)
+        effects = self.stage.compute(self.state, fresh, **await self._answers(fresh))
         poison = self.poison + effects.poison if effects.poison == len(fresh) else effects.poison
         if poison > POISON_MAX:
             raise PoisonedError(f"{poison} unreadable messages in a row up to {fresh[-1].source}: repair, then start again")
@@ -105,6 +106,16 @@ class Partition:
         self.offset, self.poison = fresh[-1].offset, poison
         seconds = perf_counter() - started
         metrics.step(self.stage.name, self.number, messages=len(fresh), rows=len(effects.rows), poison=effects.poison, seconds=seconds)
+
+    async def _answers(self, messages: Sequence[Message]) -> dict[str, Answers]:
+        """What `compute` gets besides. Asked outside the transaction: a kill from here to the commit has it asked again."""
+        if self.stage.questions is None:
+            return {}
+        questions = self.stage.questions(messages)
+        if not questions:
+            return {"answers": {}}
+        assert self.ask is not None, "a stage with questions needs somebody to ask them"
+        return {"answers": await self.ask(questions)}
 
     async def _commit(self, effects: Effects, offset: bytes) -> Place:
         """Write it all as one transaction; the Place in the changelog that the rows then reach."""

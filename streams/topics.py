@@ -57,7 +57,7 @@ REJECTED: Final = Topic(
     "assets.rejected",
     ASSET_PARTITIONS,
     30 * DAY_MS,
-    carries="Rejected, JSON; key originator; intake, gateway -> merger, people",
+    carries="Rejected, JSON; key originator; intake, gateway -> merger, notifier, people",
 )
 REPAYMENTS: Final = Topic(
     "repayments.reported",
@@ -82,13 +82,25 @@ OFFERS: Final = Topic(
     "offers",
     len(MARKETS),
     FOR_EVER,
-    carries="JSON array of MarketEvent; partition of the market: the log whose order is the truth; router, trader -> matcher",
+    carries="JSON array of MarketEvent; partition of the market: the log whose order is the truth; router, trader, confirmer -> matcher",
+)
+PROPOSED: Final = Topic(
+    "investments.proposed",
+    ASSET_PARTITIONS,
+    FOR_EVER,
+    carries="Proposal, JSON; key originator; matcher -> confirmer",
 )
 INVESTMENTS: Final = Topic(
     "investments",
     ASSET_PARTITIONS,
     FOR_EVER,
-    carries="Investment, JSON; key investor; matcher -> merger, subscribers",
+    carries="Investment, JSON; key investor; confirmer -> merger, notifier, subscribers",
+)
+RELEASED: Final = Topic(
+    "investments.released",
+    ASSET_PARTITIONS,
+    FOR_EVER,
+    carries="Released, JSON; key originator; confirmer -> notifier, subscribers",
 )
 
 INTAKE_TABLE: Final = table("intake")
@@ -96,7 +108,8 @@ ASSESSOR_TABLE: Final = table("assessor")
 ROUTER_TABLE: Final = table("router")
 TRADER_TABLE: Final = table("trader")
 MATCHER_TABLE: Final = table("matcher", len(MARKETS))
+CONFIRMER_TABLE: Final = table("confirmer")
 
-FLOW: Final = (INGEST, CHANGED, REJECTED, REPAYMENTS, BATCHES, ASSESSED, PORTFOLIOS, OFFERS, INVESTMENTS)
-TABLES: Final = (INTAKE_TABLE, ASSESSOR_TABLE, ROUTER_TABLE, TRADER_TABLE, MATCHER_TABLE)
+FLOW: Final = (INGEST, CHANGED, REJECTED, REPAYMENTS, BATCHES, ASSESSED, PORTFOLIOS, OFFERS, PROPOSED, INVESTMENTS, RELEASED)
+TABLES: Final = (INTAKE_TABLE, ASSESSOR_TABLE, ROUTER_TABLE, TRADER_TABLE, MATCHER_TABLE, CONFIRMER_TABLE)
 ALL: Final = FLOW + TABLES

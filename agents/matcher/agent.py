@@ -1,19 +1,16 @@
-"""The matcher: a market's log in, investments out. Each partition of `offers` is a market with a book of its own."""
+"""The matcher: a market's log in, proposals of investments out. Each partition of `offers` is a market with a book of its own."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from agents.matcher import rules
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from schemas import events
 from schemas.catalog import Catalog
-from schemas.events import BuyOffer, Investment, SellOffer
+from schemas.events import BidsReleased, BuyOffer, Proposal, SellOffer
 from streams import topics
-from streams.effects import Effects, Headers, Message, Record, Stage
+from streams.effects import Effects, Message, Record, Stage
 from streams.guard import dead_letter, readable
-
-HEADERS: Final[Headers] = (("event", b"investment.made"),)
 
 
 def stages(catalog: Catalog) -> tuple[Stage, ...]:  # noqa: ARG001 - all agents are made alike; this one's offers say all it needs
@@ -30,17 +27,18 @@ def compute(book: Book, messages: Sequence[Message]) -> Effects:
     effects = Effects()
     for message, found in readable(messages, events.decode_market, effects):
         for event in found:
-            if isinstance(event, SellOffer | BuyOffer) and (reason := rules.fault(event, topics.MARKETS[message.partition])):
-                effects.records.append(_refused(message, event, reason))
+            offer = event.sell_offer if isinstance(event, BidsReleased) else event
+            if isinstance(offer, SellOffer | BuyOffer) and (reason := rules.fault(offer, topics.MARKETS[message.partition])):
+                effects.records.append(_refused(message, offer, reason))
             else:
                 draft.take(event)
-    effects.records += map(_record, draft.investments)
+    effects.records += map(_record, draft.proposals)
     effects.rows = draft.rows()
     return effects
 
 
-def _record(investment: Investment) -> Record:
-    return Record(topics.INVESTMENTS, investment.investor.encode(), events.encode(investment), headers=HEADERS)
+def _record(proposal: Proposal) -> Record:
+    return Record(topics.PROPOSED, proposal.sell_offer.originator.encode(), events.encode(proposal))
 
 
 def _refused(message: Message, event: SellOffer | BuyOffer, reason: str) -> Record:

@@ -1,6 +1,6 @@
-"""What one Step does to the book: inputs in, investments and changed rows out. The rules that it follows are in `rules.py`."""
+"""What one Step does to the book: inputs in, proposals and changed rows out. The rules that it follows are in `rules.py`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -10,8 +10,8 @@ from agents.matcher import fit, rows, rules
 from agents.matcher.book import Book
 from agents.matcher.columns import Columns
 from agents.matcher.lot import Lot
-from agents.matcher.rows import Asset, Buy
-from schemas.events import BuyOffer, BuyOfferWithdrawn, Investment, MarketEvent, SellOffer, SellOfferWithdrawn
+from agents.matcher.rows import Asset, Bid, Buy
+from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, MarketEvent, Proposal, ProposedBid, SellOffer, SellOfferWithdrawn
 
 TURN: Final = 64  # buy offers put in order at once at first; most sell offers need no more
 
@@ -20,7 +20,7 @@ class Draft:
     """The changes of one Step, beside the book, which stays as it is. To be thrown away before the book's next `apply`."""
 
     def __init__(self, book: Book) -> None:
-        self.investments: list[Investment] = []
+        self.proposals: list[Proposal] = []
         self._book = book
         self._now = book.inputs
         self._buy_side = book.buy_side.fork()
@@ -29,9 +29,10 @@ class Draft:
         self._lots: dict[str, Lot] = {}  # looked at
         self._withdrawn: dict[str, int] = {}
         self._holding: dict[str, set[str]] = {}
+        self._sold: dict[str, tuple[SellOffer, list[ProposedBid]]] = {}  # by one input
 
     def take(self, event: MarketEvent) -> None:
-        """One input. SellOffer and BuyOffer have passed `rules.fault`."""
+        """One input. The offers in it have passed `rules.fault`."""
         self._now += 1
         if isinstance(event, SellOffer):
             self._renew(_key(event), event.version, event)
@@ -39,8 +40,12 @@ class Draft:
             self._renew(_key(event), event.version, None)
         elif isinstance(event, BuyOffer):
             self._place(event)
+        elif isinstance(event, BidsReleased):
+            self._take_back(event)
         else:
             self._withdraw(event)
+        self.proposals += (Proposal(f"{offer.offer}/{bids[0].number}", offer, tuple(bids)) for offer, bids in self._sold.values())
+        self._sold.clear()
 
     def rows(self) -> dict[bytes, bytes | None]:
         """The rows that differ from the book's; empty if there was no input."""
@@ -83,14 +88,30 @@ class Draft:
         for lot in sorted(lots, key=lambda lot: lot.rank):
             self._meet_buys(lot)
 
+    def _take_back(self, event: BidsReleased) -> None:
+        lot = self._lot(_key(event.sell_offer))
+        gone = lot.take_back(event.sell_offer, set(event.numbers), self._now)
+        hungry = self._give_back(bid for bid in gone if self._find(bid.buy_offer) is not None)
+        if gone:
+            self._meet_buys(lot)
+        for buy in hungry:
+            self._meet_sells(buy)
+
     def _release(self, lot: Lot) -> list[Buy]:
-        """Give the money of held bids back. Returns, in their order, the buy offers that can afford more in other assets now."""
+        """Take the held bids out. Returns, in their order, the buy offers that can afford more in other assets now."""
+        return self._give_back(lot.release())
+
+    def _give_back(self, bids: Iterable[Bid]) -> list[Buy]:
+        """Give the money of bids back to their buy offers, which are there. Returns as `_release`."""
         hungry = []
-        for bid in lot.release():
+        for bid in bids:
             buy = self._buy(bid.buy_offer)
             if buy.open_cents < buy.offer.bid_cents_max:  # else money was not what kept it from bidding
                 hungry.append(buy)
-            buy.held_cents -= bid.cents
+            if bid.number:
+                buy.invested_cents -= bid.cents
+            else:
+                buy.held_cents -= bid.cents
             self._show_buy(buy)
         return sorted(hungry, key=lambda buy: (buy.served, buy.placed))
 
@@ -144,16 +165,20 @@ class Draft:
 
     def _bid(self, lot: Lot, buy: Buy, cents: int) -> None:
         buy.served = self._now
-        investment = lot.take(buy.offer, cents)
-        if investment is None:
+        sale = lot.take(buy.offer, cents)
+        if sale is None:
             buy.held_cents += cents
             self._holding.setdefault(buy.offer.offer, set()).add(lot.key)
         else:
             buy.invested_cents += cents
-            self.investments.append(investment)
+            self._propose(lot, sale)
+
+    def _propose(self, lot: Lot, sale: ProposedBid) -> None:
+        assert lot.row.offer is not None
+        self._sold.setdefault(lot.key, (lot.row.offer, []))[1].append(sale)
 
     def _settle(self, lot: Lot) -> None:
-        """Rule 6: held bids that make 100 % become investments. What is left is shown to the buy offers to come.
+        """Rule 6: held bids that make 100 % become sales. What is left is shown to the buy offers to come.
 
         What is closed stays in the columns until the rows are applied: its lot takes no bid.
         """
@@ -163,7 +188,7 @@ class Draft:
                 buy = self._buy(bid.buy_offer)
                 buy.held_cents -= bid.cents
                 buy.invested_cents += bid.cents
-                self.investments.append(lot.sell(buy.offer, bid))
+                self._propose(lot, lot.sell(buy.offer, bid))
             lot.close()
         if lot.left:
             slot = self._sell_side.slot(lot.key)

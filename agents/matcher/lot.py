@@ -1,8 +1,10 @@
 """An asset unfolded for the time of one Step: its row and what follows from it."""
 
+from collections.abc import Collection
+
 from agents.matcher import rules
 from agents.matcher.rows import Asset, Bid
-from schemas.events import BuyOffer, Investment, SellOffer
+from schemas.events import BuyOffer, ProposedBid, SellOffer
 
 
 class Lot:
@@ -12,7 +14,11 @@ class Lot:
 
     def __init__(self, key: str, row: Asset) -> None:
         self.key, self.row, self.changed = key, row, False
-        self.bidders = {bid.buy_offer for bid in row.held} | {bid.buy_offer for bid in row.sold}
+        self._reckon()
+
+    def _reckon(self) -> None:
+        row = self.row
+        self.bidders = {bid.buy_offer for bid in (*row.held, *row.sold)} | set(row.released)
         self.totals: dict[str, int] = {}  # investor -> cents, held and sold
         for bid in (*row.held, *row.sold):
             self.totals[bid.investor] = self.totals.get(bid.investor, 0) + bid.cents
@@ -33,8 +39,8 @@ class Lot:
         affordable = min(open_cents, buy.bid_cents_max - self.totals.get(buy.investor, 0))
         return rules.bid_cents(self.left, offer.bid_cents_min, offer.bid_cents_max, affordable)
 
-    def take(self, buy: BuyOffer, cents: int) -> Investment | None:
-        """Rule 6: a bid; the investment, if it is one at once."""
+    def take(self, buy: BuyOffer, cents: int) -> ProposedBid | None:
+        """Rule 6: a bid; the sale, if it is one at once."""
         assert self.row.offer is not None
         bid = Bid(buy.offer, buy.investor, cents)
         self.bidders.add(buy.offer)
@@ -46,28 +52,12 @@ class Lot:
             return None
         return self.sell(buy, bid)
 
-    def sell(self, buy: BuyOffer, bid: Bid) -> Investment:
-        """A bid becomes an investment, with the next match number."""
-        offer = self.row.offer
-        assert offer is not None
+    def sell(self, buy: BuyOffer, bid: Bid) -> ProposedBid:
+        """A bid becomes a sale, with the next match number."""
+        assert self.row.offer is not None
         self.row.investments += 1
-        self.row.sold.append(bid)
-        return Investment(
-            investment=f"{offer.offer}/{self.row.investments}",
-            sell_offer=offer.offer,
-            buy_offer=buy.offer,
-            originator=offer.originator,
-            asset=offer.asset,
-            version=offer.version,
-            investor=buy.investor,
-            portfolio=buy.portfolio,
-            bucket=buy.bucket,
-            currency=offer.currency,
-            amount_cents=bid.cents,
-            price_bp=offer.price_bp,
-            rate_ppm=offer.rate_ppm,
-            risk_group=offer.risk_group,
-        )
+        self.row.sold.append(Bid(bid.buy_offer, bid.investor, bid.cents, self.row.version, self.row.investments))
+        return ProposedBid(self.row.investments, buy.offer, buy.investor, buy.portfolio, buy.bucket, bid.cents)
 
     def release(self, buy_offer: str | None = None) -> list[Bid]:
         """Take the held bids out, all or those of one buy offer."""
@@ -80,14 +70,30 @@ class Lot:
             self.changed = True
         return gone
 
+    def take_back(self, offer: SellOffer, numbers: Collection[int], now: int) -> list[Bid]:
+        """Rule 9: take bids of a version out of those that were sold; if it is the asset's newest, `offer` is on offer (again)."""
+        row = self.row
+        gone: list[Bid] = []
+        kept: list[Bid] = []
+        for bid in row.sold:
+            (gone if bid.version == offer.version and bid.number in numbers else kept).append(bid)
+        if gone:
+            self.changed, row.sold = True, kept
+            if row.version == offer.version:
+                row.released = [*row.released, *(bid.buy_offer for bid in gone)]
+                if row.offer is None:
+                    row.offer, row.since = offer, now
+            self._reckon()
+        return gone
+
     def renew(self, version: int, offer: SellOffer | None, now: int) -> None:
         """Rule 7: a newer version, with nothing held any more; without an offer it is withdrawn."""
         assert not self.row.held
         self.changed = True
         if self.row.offer is None:
             self.row.since = now
-        self.row.version, self.row.offer, self.row.investments = version, offer, 0
-        self.left = max(0, offer.amount_cents - sum(self.totals.values())) if offer else 0
+        self.row.version, self.row.offer, self.row.investments, self.row.released = version, offer, 0, []
+        self._reckon()
         if not self.left:
             self.close()
 

@@ -14,15 +14,17 @@ BUY, ASSET, PORTFOLIO, MARKET = b"b/", b"s/", b"p/", b"m"
 
 
 class Bid(msgspec.Struct, frozen=True, array_like=True):
-    """An amount of a buy offer in an asset, held or invested."""
+    """An amount of a buy offer in an asset, held or sold."""
 
     buy_offer: str
     investor: str
     cents: int
+    version: int = 0  # of the asset when it was sold, and its match number there; 0 while the bid is held
+    number: int = 0
 
 
 class Buy(msgspec.Struct, omit_defaults=True):
-    """A buy offer. Its amount is open + held + invested, at any time."""
+    """A buy offer. Its amount is open + held + invested, at any time; what was sold counts as invested, confirmed or not."""
 
     offer: BuyOffer
     placed: int  # the number of the input that placed it
@@ -47,6 +49,7 @@ class Asset(msgspec.Struct, omit_defaults=True):
     investments: int = 0  # of this version: the last match number
     held: list[Bid] = []
     sold: list[Bid] = []  # of all versions, also those of buy offers that are withdrawn by now
+    released: list[str] = []  # buy offers whose bids for this version were sold and taken back: they bid no more for it
 
 
 encode: Final = msgspec.json.Encoder().encode

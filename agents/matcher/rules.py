@@ -7,7 +7,8 @@
    and the rest stays on offer.
 3. **One asset, one investor.** A buy offer bids once for an asset, counting all its versions. After a bid, what its investor has in the
    asset, held and invested through any buy offer, is at most the `bid_cents_max` of the buy offer that bid; so it never exceeds the
-   largest of them. An asset takes BIDS_MAX bids at most: its row must fit into a message.
+   largest of them. An asset takes BIDS_MAX bids at most, those that are back by rule 9 and its version counted: its row, and a proposal of
+   all of them, must fit into a message.
 4. **Who first.** A sell offer meets the buy offers least recently served first: by the number of the input (1, 2, 3 … in the log) that last
    gave them a bid, or that placed them, so nobody gains by placing again. Among equals, those served by the same input, by `ties`: a
    digest of both ids. A bid that is released does not give the place in the queue back.
@@ -15,15 +16,21 @@
    rounded down), then those longest on offer; an update keeps an asset's place, a withdrawal or a sale of all ends it. Several buy
    offers that get money back by one input come least recently served first, then oldest; several sell offers that lose bids by one
    input meet the buy offers in the order of this rule.
-6. **What becomes of a bid.** For a partial sell offer it is an investment at once. For an all-or-none one it is held, and the money with
-   it, until the bids make 100 %; then all become investments, in the order of the bids.
+6. **What becomes of a bid.** For a partial sell offer it is a sale at once. For an all-or-none one it is held, and the money with it, until
+   the bids make 100 %; then all become sales, in the order of the bids. The sales of one sell offer by one input are one proposal: once
+   its originator confirms it they are investments. Here they count as that from the beginning.
 7. **Versions.** A newer version of an asset replaces the offer: held bids are released, then the asset is matched again for its new amount
    less all that was ever sold of it, in any version. That never oversells; it is conservative, since part of what was sold may have been
    repaid since. A withdrawal releases held bids and closes. A version that is not newer changes nothing.
 8. **The end of a buy offer.** Withdrawn, its held bids are taken out and those assets are matched again; its investments stay. A buy
    offer of a portfolio version that is not newer than a withdrawn one, or whose id is known, is not taken. With nothing open a buy
    offer is inactive until money is released.
-9. After every input the book is maximal: no two offers are left that could still make a bid.
+9. **What is not confirmed.** Bids that became sales are taken back when the originator does not confirm them: by version and match number,
+   each once; others change nothing. The buy offers have their money again, unless they are withdrawn, and no longer a bid in
+   the asset. If the version is still the asset's newest, what was sold out is on offer again, and these buy offers bid no more for
+   that version: who is always refused would bid for ever. If there is a newer one, the offer is the newer one's, where that is open;
+   where it is closed it stays so until the next. Then the asset is matched again for what is left of it, then those buy offers.
+10. After every input the book is maximal: no asset on offer and no buy offer are left that could still make a bid by rules 1 to 3 and 9.
 """
 
 from hashlib import blake2b
@@ -36,9 +43,11 @@ from numpy.typing import NDArray
 from schemas.asset import CENTS_MAX
 from schemas.events import BuyOffer, Criteria, SellOffer
 
-BIDS_MAX: Final = 2_000
+# A bid of a proposal is at most 2 * TEXT_BYTES_MAX, since a buy offer's id has the other texts in it, and 105 bytes of names, digits and
+# signs; so 1,500 of them and a sell offer (7 texts, 400 bytes) are 928 kB of a message's MiB. A row takes 60 bytes less for each.
+BIDS_MAX: Final = 1_500
 VERSION_MAX: Final = 2**53  # a portfolio's counts microseconds
-TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer
+TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer, as JSON
 VALUES_MAX: Final = 1_000  # of a set in criteria
 
 
@@ -80,12 +89,14 @@ def fault(offer: SellOffer | BuyOffer, market: str) -> str:
     if isinstance(offer, SellOffer):
         odd = "" if offer.bid_cents_min <= offer.bid_cents_max else "bid_cents_min: exceeds bid_cents_max"
         return _out_of_bounds(offer) or odd
+    if offer.offer != f"{offer.investor}/{offer.portfolio}/{offer.version}/{offer.bucket}":
+        return "offer: is not investor/portfolio/version/bucket"
     criteria = offer.criteria
     sets = {"risk_groups": criteria.risk_groups, "countries": criteria.countries, "originators": criteria.originators}
     for name, values in sets.items():
         if len(values) > VALUES_MAX:
             return f"criteria.{name}: more than {VALUES_MAX} values"
-        if any(len(value.encode()) > TEXT_BYTES_MAX for value in values):
+        if any(_json_bytes(value) > TEXT_BYTES_MAX for value in values):
             return f"criteria.{name}: a value longer than {TEXT_BYTES_MAX} bytes"
     return _out_of_bounds(offer) or _out_of_bounds(criteria, "criteria.")
 
@@ -98,9 +109,14 @@ def _out_of_bounds(part: SellOffer | BuyOffer | Criteria, path: str = "") -> str
         if not low <= getattr(part, name) <= high:
             return f"{path}{name}: {getattr(part, name)} is not between {low} and {high}"
     for name in texts:
-        if len(getattr(part, name).encode()) > TEXT_BYTES_MAX:
+        if _json_bytes(getattr(part, name)) > TEXT_BYTES_MAX:
             return f"{path}{name}: longer than {TEXT_BYTES_MAX} bytes"
     return ""
+
+
+def _json_bytes(text: str) -> int:
+    """What a text takes in a message, without its quotes: a control character is six bytes."""
+    return len(msgspec.json.encode(text)) - 2
 
 
 def _fields(part: type[SellOffer | BuyOffer | Criteria]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:

@@ -20,7 +20,9 @@ CHECKED = (
     topics.BATCHES,
     topics.ASSESSED,
     topics.OFFERS,
+    topics.PROPOSED,
     topics.INVESTMENTS,
+    topics.RELEASED,
 )
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from schemas import columns
-from schemas.events import BatchProgress, BatchReceived, decode_batch, decode_investment, decode_rejected
+from schemas.events import BatchProgress, BatchReceived, decode_batch, decode_investment, decode_proposal, decode_rejected, decode_released
 from streams import topics
 from streams.effects import Headers, Message, Record
 from streams.partition import partition_of
@@ -39,6 +39,7 @@ class _Subject(msgspec.Struct):
     originator: str = ""
     asset: str = ""
     investor: str = ""
+    sell_offer: "_Subject | None" = None  # of what is released; it is written by another agent than the asset's offers
 
 
 Events = dict[Any, list[Any]]  # key -> events in order
@@ -89,11 +90,21 @@ def _columns(schema: pa.Schema) -> Split:
 def _market(record: Written) -> Iterator[tuple[Any, Any]]:
     for event in msgspec.json.decode(record.value, type=list[msgspec.Raw]):
         subject = msgspec.json.decode(event, type=_Subject)
-        yield (record.partition, subject.investor or f"{subject.originator}/{subject.asset}"), bytes(event)
+        asset = subject.sell_offer or subject
+        key = subject.investor or f"{asset.originator}/{asset.asset}"
+        yield (record.partition, key if asset is subject else f"released {key}"), bytes(event)
 
 
 def _investment(record: Written) -> Iterator[tuple[Any, Any]]:
     yield decode_investment(record.value).investment, record
+
+
+def _proposal(record: Written) -> Iterator[tuple[Any, Any]]:
+    yield decode_proposal(record.value).proposal, record
+
+
+def _released(record: Written) -> Iterator[tuple[Any, Any]]:
+    yield decode_released(record.value).proposal, record
 
 
 def _rejected(record: Written) -> Iterator[tuple[Any, Any]]:
@@ -114,5 +125,7 @@ _SPLITS: dict[Topic, Split] = {
     topics.REPAYMENTS: _keyed,
     topics.ASSESSED: _columns(columns.ASSESSED),
     topics.OFFERS: _market,
+    topics.PROPOSED: _proposal,
     topics.INVESTMENTS: _investment,
+    topics.RELEASED: _released,
 }

@@ -5,7 +5,8 @@ from copy import deepcopy
 import asyncpg
 import pytest
 
-from schemas.events import BatchReceived, Bucket, Portfolio, encode
+from agents.confirmer.outcomes import released
+from schemas.events import BatchReceived, Bucket, Portfolio, decode_proposal, encode
 from streams import topics
 from streams.app import discover
 from streams.effects import Message, Record
@@ -23,7 +24,7 @@ from tests.chaos.books import Book
 from tests.rows import CATALOG
 
 STAGES, SINKS = discover(CATALOG)
-ORDER = ("intake", "assessor", "router", "trader", "matcher")
+ORDER = ("intake", "assessor", "router", "trader", "matcher", "confirmer")
 
 
 class Run:
@@ -104,11 +105,12 @@ def move(run: Run, topic: Topic) -> None:
     log.append(message._replace(partition=partition, offset=len(log)))
 
 
+WRITTEN = [topic for topic in CHECKED if topic != topics.RELEASED]  # nobody is asked, so nothing is released
 WRONG = [
-    *((lose, "lost", topic) for topic in CHECKED),
-    *((double, "duplicated", topic) for topic in CHECKED if topic != topics.BATCHES),
+    *((lose, "lost", topic) for topic in WRITTEN),
+    *((double, "duplicated", topic) for topic in WRITTEN if topic != topics.BATCHES),
     (double, "diverged", topics.BATCHES),
-    *((move, "diverged", topic) for topic in CHECKED if topic != topics.BATCHES),
+    *((move, "diverged", topic) for topic in WRITTEN if topic != topics.BATCHES),
 ]
 
 
@@ -118,8 +120,15 @@ def sound() -> Run:
 
 
 def test_a_sound_run_has_events_everywhere_and_nothing_is_found(sound):
-    assert all(sound.logs.of(topic) for topic in CHECKED)
+    assert all(sound.logs.of(topic) for topic in WRITTEN)
     assert not found(sound)
+
+
+def test_a_release_that_nobody_decided_is_found(sound):
+    run = deepcopy(sound)
+    proposal = decode_proposal(place_of(run, topics.PROPOSED)[0].value)
+    run._append(Record(topics.RELEASED, b"bluebird", encode(released(proposal, "declined"))))
+    assert found(run)["investments.released: diverged"]
 
 
 @pytest.mark.parametrize(("harm", "kind", "topic"), WRONG, ids=lambda value: getattr(value, "name", getattr(value, "__name__", value)))
@@ -135,7 +144,7 @@ def test_a_table_that_lacks_a_row_or_has_another_is_found(sound, table):
         run = deepcopy(sound)
         rows = next((log.rows for (name, _), log in run.logs.tables.items() if name == table.name and log.rows), None)
         if rows is None:
-            assert table == topics.ASSESSOR_TABLE, "it alone keeps nothing"
+            assert table in {topics.ASSESSOR_TABLE, topics.CONFIRMER_TABLE}, "they alone keep nothing"
             rows = run.logs.tables[table.name, 0].rows
             rows[b"new"] = b"row"
             assert found(run)[f"{table.name}: diverged"]

@@ -1,11 +1,15 @@
 """The whole system as its users have it: every way in, what comes out, and what operators see of it."""
 
 import asyncio
+import json
+import shutil
+from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
 
+import schemas
 from streams import topics
 from streams.demo.client import Client, Subscriber
 from streams.effects import Record
@@ -31,7 +35,8 @@ def home(asset):
 
 @pytest.mark.broker
 async def test_a_loan_book_goes_in_by_every_way_and_investments_come_out(tmp_path):
-    settings = load({"TRANCHE_HOME": str(tmp_path / "home"), "TRANCHE_OPS_PORT": "0", "TRANCHE_GATEWAY_PORT": "0"})
+    variables = {"TRANCHE_CATALOG": str(catalog(tmp_path)), "TRANCHE_OPS_PORT": "0", "TRANCHE_GATEWAY_PORT": "0"}
+    settings = load({"TRANCHE_HOME": str(tmp_path / "home"), **variables})
     async with System(settings) as system:
         client = Client(system.gateway_url, system.ops_urls, system.settings.secret)
         await client.place("anna", PORTFOLIO)
@@ -48,7 +53,24 @@ async def test_a_loan_book_goes_in_by_every_way_and_investments_come_out(tmp_pat
         await eventually(lambda: versions(system.postgres), {"A1": [1], "A2": [1, 2], **{f"A{n}": [1] for n in (4, 5, 6, 7, 8)}})
         await eventually(lambda: invested(system.kafka), dict.fromkeys(("A1", "A2", "A4", "A5", "A6", "A7", "A8"), 100_000))
         await client.close()
+        told = {("investment.made", f"A{n}") for n in (1, 2, 4, 5, 6, 7, 8)} | {("asset.rejected", "A3")}
+        await eventually(lambda: notices(tmp_path / "notices"), told)
         await the_operator_sees(system.ops_url)
+
+
+def catalog(folder):
+    """The usual one, but bluebird gets its notices into a folder."""
+    made = folder / "catalog"
+    shutil.copytree(Path(schemas.__file__).parent / "products", made / "products")
+    told = {"originator": "bluebird", "name": "B", "deliver_to": (folder / "notices").as_uri(), "deliver_after_s": 1}
+    (made / "originators.yaml").write_text(json.dumps([told]))
+    return made
+
+
+async def notices(folder):
+    files = sorted(folder.glob("*.jsonl"))
+    assert [file.name for file in files] == [f"bluebird-{number:012}.jsonl" for number in range(1, len(files) + 1)]
+    return {(event["event"], event["asset"]) for file in files for event in map(json.loads, file.read_text().splitlines())}
 
 
 def by_the_originator_itself():

@@ -3,10 +3,11 @@
 import msgspec
 from hypothesis import strategies as st
 
+from agents.confirmer.outcomes import investments
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from agents.matcher.rows import ASSET, BUY, MARKET, decode_asset, decode_buy
-from schemas.events import BuyOffer, BuyOfferWithdrawn, Criteria, SellOffer, SellOfferWithdrawn
+from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Criteria, SellOffer, SellOfferWithdrawn
 
 
 def sell(asset="a1", version=1, amount=100, low=10, high=50, **rest):
@@ -27,6 +28,10 @@ def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio=
     return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, Criteria(**criteria))
 
 
+def released(offer: SellOffer, *numbers):
+    return BidsReleased(offer, numbers)
+
+
 def buy_withdrawn(offer: BuyOffer):
     return BuyOfferWithdrawn(offer.offer, offer.investor)
 
@@ -35,7 +40,7 @@ class Market:
     """The real book with the interface of the naive one; each call of `step` is one Step."""
 
     def __init__(self):
-        self.book, self.rows, self.investments = Book(), {}, []
+        self.book, self.rows, self.proposals = Book(), {}, []
 
     def take(self, event):
         self.step([event])
@@ -44,7 +49,7 @@ class Market:
         draft = Draft(self.book)
         for event in events:
             draft.take(event)
-        self.investments += draft.investments
+        self.proposals += draft.proposals
         changed = draft.rows()
         self.book.apply(changed)
         for key, value in changed.items():
@@ -52,6 +57,11 @@ class Market:
                 self.rows.pop(key, None)
             else:
                 self.rows[key] = value
+
+    @property
+    def investments(self):
+        """What comes of the proposals where all of them are confirmed."""
+        return [one for proposal in self.proposals for one in investments(proposal)]
 
     def summary(self):
         buys, assets = {}, {}
@@ -62,7 +72,7 @@ class Market:
             elif key.startswith(ASSET):
                 row = decode_asset(value)
                 held, sold = ([msgspec.structs.astuple(bid) for bid in bids] for bids in (row.held, row.sold))
-                assets[key[2:].decode()] = (row.version, row.offer, row.since, row.investments, held, sold)
+                assets[key[2:].decode()] = (row.version, row.offer, row.since, row.investments, held, sold, row.released)
         return int(self.rows.get(MARKET, b"0")), buys, assets
 
 
@@ -112,23 +122,36 @@ _sell_ends = st.fixed_dictionaries({"asset": st.sampled_from(ASSETS), "rise": _r
 _buy_ends = st.fixed_dictionaries(
     {"end": st.just("buy"), "place": st.integers(0, 20), "again": st.sampled_from([False, False, False, True])}
 )
+_releases = st.fixed_dictionaries(
+    {
+        "end": st.just("release"),
+        "place": st.integers(1, 8),
+        "numbers": st.sampled_from([(1,), (1,), (2,), (1, 2), (2, 3, 4), (1, 2, 3, 4, 9)]),
+    }
+)
 
 
 def histories(least=1, most=40):
     """Lists of events. A few of them are stale, repeated, or about offers that there are not."""
-    wishes = st.one_of(_sells, _sells, _sells, _sells, _buys, _buys, _buys, _buys, _buy_ends, _sell_ends)
+    wishes = st.one_of(_sells, _sells, _sells, _sells, _buys, _buys, _buys, _buys, _buy_ends, _sell_ends, _releases, _releases)
     return st.lists(wishes, min_size=least, max_size=most).map(_written)
 
 
 def _written(wishes):
     versions: dict[str, int] = {}
     placed: list[BuyOffer] = []
+    offered: list[SellOffer] = []  # that a book takes
+    newest: dict[str, int] = {}
     events = []
     for wish in wishes:
         if wish.get("end") == "buy":
             if placed:
                 place = wish["place"] % len(placed)
                 events.append(buy_withdrawn(placed[place] if wish["again"] else placed.pop(place)))
+            continue
+        if wish.get("end") == "release":
+            if offered:
+                events.append(released(offered[-min(wish["place"], len(offered))], *wish["numbers"]))
             continue
         rest = dict(wish)
         whose = rest.get("asset") or rest["investor"]
@@ -137,9 +160,12 @@ def _written(wishes):
             events.append(sell_withdrawn(whose, version))
         elif "asset" in rest:
             events.append(sell(version=version, high=rest["low"] + rest.pop("more"), **rest))
+            if version > newest.get(whose, 0):
+                offered.append(events[-1])
         else:
             placed.append(buy(version=version, **rest))
             events.append(placed[-1])
+        newest[whose] = max(version, newest.get(whose, 0))
     return events
 
 

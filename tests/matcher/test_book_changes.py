@@ -1,7 +1,7 @@
 """All or none, newer versions, withdrawals: both books keep the rules of `agents/matcher/rules.py`."""
 
 import pytest
-from histories import buy, buy_withdrawn, made, run, sell, sell_withdrawn
+from histories import buy, buy_withdrawn, made, released, run, sell, sell_withdrawn
 
 from agents.matcher import rules
 
@@ -113,3 +113,54 @@ def test_an_asset_takes_only_so_many_bids_as_fit_into_its_row(monkeypatch, book)
     monkeypatch.setattr(rules, "BIDS_MAX", 3)
     run(book, [*(buy(f"i{n}") for n in range(5)), sell(amount=500)])
     assert len(book.investments) == 3
+
+
+def test_bids_that_are_not_confirmed_give_their_money_to_other_assets(book):
+    first = sell("a1", amount=50)
+    run(book, [buy("ann", amount=50), first, sell("a2"), released(first, 1)])
+    assert made(book) == [("harbor/a1/1/1", "ann/p/1/b1", 50), ("harbor/a2/1/1", "ann/p/1/b1", 50)]
+
+
+@pytest.mark.parametrize("all_or_none", [False, True])
+def test_what_was_sold_out_is_on_offer_again_for_all_but_those_who_were_refused(book, all_or_none):
+    offer = sell(amount=50, all_or_none=all_or_none)
+    run(book, [buy("ann"), offer, released(offer, 1)])
+    assert book.summary()[1]["ann/p/1/b1"][:3] == (1000, 0, 0)
+    run(book, [buy("ben")])
+    assert made(book) == [("harbor/a1/1/1", "ann/p/1/b1", 50), ("harbor/a1/1/2", "ben/p/1/b1", 50)]
+
+
+def test_a_newer_version_takes_bids_of_those_who_were_refused(book):
+    offer = sell(amount=50)
+    run(book, [buy("ann"), offer, released(offer, 1), sell(amount=40, version=2)])
+    assert made(book)[1:] == [("harbor/a1/2/1", "ann/p/1/b1", 40)]
+
+
+def test_bids_for_an_older_version_leave_their_part_to_the_newer_one(book):
+    offer = sell(amount=90)
+    run(book, [buy("ann"), offer, sell(version=2, amount=85, low=5), buy("ben", amount=30), released(offer, 1)])
+    assert made(book)[1:] == [("harbor/a1/2/1", "ben/p/1/b1", 30), ("harbor/a1/2/2", "ann/p/1/b1", 50)]
+
+
+@pytest.mark.parametrize("newer", [sell_withdrawn(), sell(version=2, amount=40)])
+def test_bids_for_an_older_version_do_not_open_what_a_newer_one_has_closed(book, newer):
+    offer = sell(amount=50)
+    run(book, [buy("ann"), offer, newer, released(offer, 1), buy("ben")])
+    assert len(book.investments) == 1
+    assert book.summary()[1]["ann/p/1/b1"][:3] == (1000, 0, 0)
+
+
+def test_a_withdrawn_buy_offer_gets_nothing_back_and_its_part_is_on_offer_again(book):
+    offer, gone = sell(amount=50), buy("ann")
+    run(book, [gone, offer, buy_withdrawn(gone), released(offer, 1), buy("ben")])
+    assert made(book)[1:] == [("harbor/a1/1/2", "ben/p/1/b1", 50)]
+    assert set(book.summary()[1]) == {"ben/p/1/b1"}
+
+
+@pytest.mark.parametrize("unknown", [released(sell(amount=50), 7), released(sell("a9"), 1), released(sell(version=2), 1)])
+def test_bids_that_nobody_made_or_that_are_back_already_change_nothing(book, unknown):
+    offer = sell(amount=50)
+    run(book, [buy("ann"), offer, released(offer, 1), buy("ben")])
+    before = book.summary()
+    run(book, [released(offer, 1), unknown])
+    assert book.summary()[1:] == before[1:]

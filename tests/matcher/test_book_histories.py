@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from histories import Market, buy, buy_withdrawn, histories, run, sell, sell_withdrawn
+from histories import Market, buy, buy_withdrawn, histories, released, run, sell, sell_withdrawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import Asset as NaiveAsset
@@ -23,7 +23,7 @@ def test_the_books_agree_after_every_input(history):
         real.take(event)
         naive.take(event)
         assert real.summary() == naive.summary(), event
-        assert real.investments == naive.investments
+        assert real.proposals == naive.proposals
 
 
 @settings(max_examples=150)
@@ -42,24 +42,25 @@ def test_the_rules_hold_after_every_input(history):
 
 
 def assert_sound(market, sells, buys):
-    invested: dict[str, int] = {}
     for one in market.investments:
-        invested[one.buy_offer] = invested.get(one.buy_offer, 0) + one.amount_cents
         assert fits(buys[one.buy_offer].criteria, sells[one.sell_offer]), "nothing is bid that does not match"
-    assert all(cents <= buys[name].amount_cents for name, cents in invested.items()), "no buy offer over its amount"
     assert len({one.investment for one in market.investments}) == len(market.investments)
     _, held_by, assets = market.summary()
     held: dict[str, int] = {}
-    for version, offer, _, _, bids, sold in assets.values():
+    invested: dict[str, int] = {}
+    for version, offer, _, _, bids, sold, refused in assets.values():
         assert not (offer is None and bids), "money is held only for what is on offer"
-        for name, _, cents in bids:
-            held[name] = held.get(name, 0) + cents
+        for sums, some in ((held, bids), (invested, sold)):
+            for name, _, cents, *_ in some:
+                sums[name] = sums.get(name, 0) + cents
         if offer is not None:
             assert offer.version == version
-            assert sum(cents for _, _, cents in bids + sold) < offer.amount_cents, "full is closed, and nothing is over 100 %"
-        for investor in {investor for _, investor, _ in bids + sold}:
-            most = max(buys[name].bid_cents_max for name, who, _ in bids + sold if who == investor)
-            assert sum(cents for _, who, cents in bids + sold if who == investor) <= most
+            assert sum(cents for _, _, cents, *_ in bids + sold) < offer.amount_cents, "full is closed, and nothing is over 100 %"
+        assert not {name for name, *_ in bids} & set(refused), "nobody bids again for the version that was refused it"
+        for investor in {investor for _, investor, *_ in bids + sold}:
+            most = max(buys[name].bid_cents_max for name, who, *_ in bids + sold if who == investor)
+            assert sum(cents for _, who, cents, *_ in bids + sold if who == investor) <= most
+    assert all(cents <= buys[name].amount_cents for name, cents in invested.items()), "no buy offer over its amount"
     for name, (open_cents, held_cents, invested_cents, *_) in held_by.items():
         assert open_cents >= 0
         assert open_cents + held_cents + invested_cents == buys[name].amount_cents, "conservation"
@@ -70,10 +71,10 @@ def assert_sound(market, sells, buys):
 def assert_maximal(held_by, assets, buys):
     """No match is left undone: for no pair is there an amount that breaks no rule."""
     judge = NaiveBook()
-    for version, offer, since, count, held, sold in assets.values():
-        asset = judge.assets.setdefault(str(len(judge.assets)), NaiveAsset(version, offer, since, count, held, sold))
+    for row in assets.values():
+        asset = judge.assets.setdefault(str(len(judge.assets)), NaiveAsset(*row))
         for name, (_, held_cents, invested_cents, placed, served) in held_by.items():
-            assert judge.largest_bid(asset, NaiveBuy(buys[name], placed, served, held_cents, invested_cents)) == 0, (name, offer)
+            assert judge.largest_bid(asset, NaiveBuy(buys[name], placed, served, held_cents, invested_cents)) == 0, (name, asset.offer)
 
 
 @settings(max_examples=150)
@@ -86,7 +87,7 @@ def test_the_same_log_gives_the_same_rows_however_it_is_cut_into_steps(history, 
         cut.step(rest[:size])
         rest = rest[size:]
     assert cut.rows == single.rows
-    assert cut.investments == single.investments
+    assert cut.proposals == single.proposals
 
 
 @settings(max_examples=100)
@@ -98,11 +99,11 @@ def test_a_book_built_from_rows_goes_on_like_the_one_that_wrote_them(history, af
     order.shuffle(rows)
     for row in rows:
         built.book.apply(dict([row]))
-    start = len(lived.investments)
+    start = len(lived.proposals)
     run(lived, after)
     run(built, after)
     assert built.rows == lived.rows
-    assert built.investments == lived.investments[start:]
+    assert built.proposals == lived.proposals[start:]
 
 
 @settings(max_examples=100)
@@ -116,7 +117,7 @@ def test_a_draft_that_is_thrown_away_leaves_no_trace(history, lost):
     run(market, history[::-1] + lost)
     run(other, history[::-1] + lost)
     assert market.rows == other.rows
-    assert market.investments == other.investments
+    assert market.proposals == other.proposals
 
 
 def test_a_step_writes_only_the_rows_that_changed():
@@ -165,9 +166,9 @@ def test_a_foreign_row_is_refused():
 def test_a_long_history_where_money_is_scarce_is_the_same_in_both_books(seed):
     chance = random.Random(seed)
     market, naive = Market(), NaiveBook()
-    placed, log = [], []
+    placed, offered, log = [], [], []
     for n in range(300):
-        kind = chance.randrange(8)
+        kind = chance.randrange(9)
         if kind < 2 or n < 20:
             most = chance.randrange(10, 30)
             groups = tuple(chance.sample("ABC", 2))
@@ -175,14 +176,17 @@ def test_a_long_history_where_money_is_scarce_is_the_same_in_both_books(seed):
             log.append(placed[-1])
         elif kind == 2:
             log.append(buy_withdrawn(placed.pop(chance.randrange(len(placed)))))
+        elif kind == 3 and offered:
+            log.append(released(chance.choice(offered[-6:]), *range(1, chance.randrange(2, 9))))
         else:
             terms = {"risk_group": chance.choice("ABC"), "all_or_none": chance.random() < 0.6}
-            log.append(sell(f"a{chance.randrange(12)}", n, chance.randrange(30, 250), chance.choice([3, 8]), 20, **terms))
+            offered.append(sell(f"a{chance.randrange(12)}", n, chance.randrange(30, 250), chance.choice([3, 8]), 20, **terms))
+            log.append(offered[-1])
     while log:
         size = chance.choice([1, 1, 1, 8])
         market.step(log[:size])
         run(naive, log[:size])
         log = log[size:]
         assert market.summary() == naive.summary()
-    assert market.investments == naive.investments
+    assert market.proposals == naive.proposals
     assert len(naive.investments) > 100

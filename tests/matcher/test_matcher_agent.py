@@ -1,11 +1,14 @@
 import pytest
-from histories import buy, buy_withdrawn, sell
+from histories import buy, buy_withdrawn, released, sell
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.confirmer import outcomes
+from agents.matcher import rules
 from agents.matcher.agent import stages
 from agents.matcher.book import Book
 from schemas import events
+from schemas.events import ProposedBid
 from streams import topics
 from streams.effects import Message
 from streams.settings import load
@@ -22,18 +25,40 @@ def test_the_stage_reads_offers_and_keeps_a_book():
     assert isinstance(STAGE.state(), Book)
 
 
-def test_investments_are_published_one_a_record_by_investor():
-    effects = STAGE.compute(Book(), [message([buy("ann"), buy("ben")]), message([sell()], 1)])
-    assert [(record.topic, record.key, record.partition) for record in effects.records] == [
-        (topics.INVESTMENTS, b"ann", None),
-        (topics.INVESTMENTS, b"ben", None),
-    ]
-    assert all(record.headers == (("event", b"investment.made"),) for record in effects.records)
-    found = [events.decode_investment(record.value) for record in effects.records]
-    assert [(one.investment, one.amount_cents, one.currency, one.rate_ppm, one.risk_group) for one in found] == [
-        ("harbor/a1/1/1", 50, "EUR", 100_000, "A"),
-        ("harbor/a1/1/2", 50, "EUR", 100_000, "A"),
-    ]
+def test_what_one_input_sells_of_an_asset_is_one_proposal_by_originator():
+    effects = STAGE.compute(Book(), [message([buy("ann"), buy("ben"), buy("cy")]), message([sell(), sell("a2")], 1)])
+    assert [(record.topic, record.key, record.partition) for record in effects.records] == [(topics.PROPOSED, b"harbor", None)] * 2
+    first, second = (events.decode_proposal(record.value) for record in effects.records)
+    assert (first.proposal, first.sell_offer) == ("harbor/a1/1/1", sell())
+    assert first.bids == (
+        ProposedBid(1, "ann/p/1/b1", "ann", "p", "b1", 50),
+        ProposedBid(2, "ben/p/1/b1", "ben", "p", "b1", 50),
+    )
+    assert [(bid.number, bid.investor) for bid in second.bids] == [(1, "cy"), (2, "ben")]
+
+
+def test_what_another_input_sells_of_an_asset_is_another_proposal():
+    effects = STAGE.compute(Book(), [message([buy("ann"), sell(), buy("ben")])])
+    assert [events.decode_proposal(record.value).proposal for record in effects.records] == ["harbor/a1/1/1", "harbor/a1/1/2"]
+
+
+def test_the_largest_proposal_and_the_largest_row_fit_into_a_message():
+    names = {"bucket": "x" * 92, "portfolio": "y" * 80}  # and the investor's 80, three signs and a digit: TEXT_BYTES_MAX
+    bidders = [buy(f"{n:04}" + '"' * 38, amount=10**9, most=10**9, **names) for n in range(rules.BIDS_MAX)]
+    assert not any(rules.fault(one, "EUR") for one in bidders)
+    effects = STAGE.compute(
+        Book(), [message([one], n) for n, one in enumerate(bidders)] + [message([sell(amount=10**13, high=10**9)], 9999)]
+    )
+    (proposed,) = effects.records
+    assert len(events.decode_proposal(proposed.value).bids) == rules.BIDS_MAX
+    released = events.encode(outcomes.released(events.decode_proposal(proposed.value), "x" * 256))
+    assert 800_000 < max(len(proposed.value), len(effects.rows[b"s/harbor/a1"]), len(released)) < topics.MESSAGE_BYTES_MAX
+
+
+def test_bids_that_were_not_confirmed_are_taken_back():
+    offer = sell(amount=50)
+    effects = STAGE.compute(Book(), [message([buy("ann"), offer, released(offer, 1), buy("ben")])])
+    assert [events.decode_proposal(record.value).bids[0].investor for record in effects.records] == ["ann", "ben"]
     assert set(effects.rows) == {b"b/ann/p/1/b1", b"b/ben/p/1/b1", b"s/harbor/a1", b"m"}
     assert effects.poison == 0
 
@@ -59,21 +84,21 @@ def test_a_withdrawn_buy_offer_is_deleted_from_the_table():
 )
 def test_a_message_that_cannot_be_read_is_quarantined_and_its_neighbours_go_through(value):
     effects = STAGE.compute(Book(), [message([buy()]), message(value, 1), message([sell()], 2)])
-    rejected, invested = effects.records
+    rejected, proposed = effects.records
     assert (rejected.topic, rejected.key, effects.poison) == (topics.REJECTED, b"", 1)
     event = events.decode_rejected(rejected.value)
     assert (event.source, event.document) == ("offers-0-1", value[: 64 * 1024])
     assert event.reason
-    assert invested.topic == topics.INVESTMENTS
+    assert proposed.topic == topics.PROPOSED
 
 
 def test_an_offer_that_the_market_cannot_take_is_quarantined_alone():
     effects = STAGE.compute(Book(), [message([buy(), sell("a1", currency="USD"), sell("a2", amount=2**63), sell("a3", amount=50)])])
-    *rejected, invested = effects.records
+    *rejected, proposed = effects.records
     found = [events.decode_rejected(record.value) for record in rejected]
     assert [(one.originator, one.asset, one.field) for one in found] == [("harbor", "a1", "currency"), ("harbor", "a2", "amount_cents")]
     assert [record.key for record in rejected] == [b"harbor", b"harbor"]
-    assert events.decode_investment(invested.value).asset == "a3"
+    assert events.decode_proposal(proposed.value).sell_offer.asset == "a3"
     assert effects.poison == 0
 
 

@@ -65,6 +65,8 @@ def test_a_sound_offer_has_no_fault():
         (sell(risk_group="x" * 257), "risk_group: longer"),
         (buy(most=0), "bid_cents_max: 0"),
         (buy(investor="é" * 129), "offer: longer"),
+        (buy(investor="\1" * 43), "offer: longer"),
+        (msgspec.structs.replace(buy(), investor="ben"), "offer: is not investor/portfolio/version/bucket"),
         (buy(rate_ppm_max=2**63), "criteria.rate_ppm_max: "),
         (buy(days_past_due_max=-1), "criteria.days_past_due_max: -1"),
         (buy(countries=("DE", "x" * 257)), "criteria.countries: a value longer"),

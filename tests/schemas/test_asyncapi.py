@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 
 import schemas
 from agents.assessor import agent as assessor
+from agents.confirmer import agent as confirmer
 from agents.intake import agent as intake
 from agents.intake.delivery import unpack
 from agents.matcher import agent as matcher
@@ -19,6 +20,7 @@ from agents.router import agent as router
 from agents.trader import agent as trader
 from agents.trader.portfolio import parse
 from schemas import events
+from schemas.catalog import Catalog, Originator
 from schemas.events import encode
 from streams import topics
 from streams.effects import Message, Record
@@ -32,21 +34,34 @@ CHANNELS = {channel["address"]: channel for channel in CONTRACT["channels"].valu
 INGEST_MESSAGE = CONTRACT["components"]["messages"]["documents"]
 CATALOG = load({}).load_catalog()
 INTERNAL = {topics.CHANGED, topics.ASSESSED}  # Arrow columns, for the agents only
-KINDS = (events.BatchEvent, events.Rejected, events.Repayment, events.Portfolio, list[events.MarketEvent], events.Investment)
+KINDS = (
+    events.BatchEvent,
+    events.Rejected,
+    events.Repayment,
+    events.Portfolio,
+    list[events.MarketEvent],
+    events.Proposal,
+    events.Investment,
+    events.Released,
+)
 DECODERS = {
     topics.REJECTED.name: events.decode_rejected,
     topics.REPAYMENTS.name: events.decode_repayment,
     topics.BATCHES.name: events.decode_batch,
     topics.PORTFOLIOS.name: events.decode_portfolio,
     topics.OFFERS.name: events.decode_market,
+    topics.PROPOSED.name: events.decode_proposal,
     topics.INVESTMENTS.name: events.decode_investment,
+    topics.RELEASED.name: events.decode_released,
 }
 KEYS = {
     topics.REJECTED.name: lambda event: event["originator"],
     topics.REPAYMENTS.name: lambda event: f"{event['originator']}/{event['asset']}",
     topics.BATCHES.name: lambda event: event["batch"],
     topics.PORTFOLIOS.name: lambda event: event["investor"],
+    topics.PROPOSED.name: lambda event: event["sell_offer"]["originator"],
     topics.INVESTMENTS.name: lambda event: event["investor"],
+    topics.RELEASED.name: lambda event: event["originator"],
 }
 
 
@@ -101,7 +116,7 @@ def test_the_schemas_are_those_of_the_types():
 
 def test_each_payload_is_the_type_that_its_topic_carries():
     found, _ = msgspec.json.schema_components(KINDS, ref_template="#/components/schemas/{name}")
-    batch, rejected, repayment, portfolio, market, investment = found
+    batch, rejected, repayment, portfolio, market, proposal, investment, released = found
     del market["items"]["discriminator"]  # OpenAPI's form of it, which AsyncAPI does not have
     for topic, expected in (
         (topics.BATCHES, batch["anyOf"]),
@@ -109,7 +124,9 @@ def test_each_payload_is_the_type_that_its_topic_carries():
         (topics.REPAYMENTS, [repayment]),
         (topics.PORTFOLIOS, [portfolio]),
         (topics.OFFERS, [market]),
+        (topics.PROPOSED, [proposal]),
         (topics.INVESTMENTS, [investment]),
+        (topics.RELEASED, [released]),
     ):
         assert [message["payload"] for message in messages(topic.name)] == expected
 
@@ -150,9 +167,9 @@ def keeps(record: Record) -> list[str]:
     return [event["event"] for event in listed(value)]
 
 
-def played(records: list[Record]) -> list[Record]:
+def played(records: list[Record], catalog: Catalog = CATALOG) -> list[Record]:
     """`records`, and all that the agents make of them and of each other's, in turn, until nothing is left to do."""
-    stages = {stage.source: stage for agent in (intake, assessor, router, trader, matcher) for stage in agent.stages(CATALOG)}
+    stages = {stage.source: stage for agent in (intake, assessor, router, trader, matcher, confirmer) for stage in agent.stages(catalog)}
     states: dict = {}
     written: list[Record] = []
     pending = deque(records)
@@ -169,7 +186,10 @@ def played(records: list[Record]) -> list[Record]:
 
 
 def test_what_the_agents_write_keeps_the_contract():
-    """A loan comes, is invested in, is paid back in part, and is recalled, a broken document between; its portfolio is closed."""
+    """A loan comes, is invested in, is paid back in part, and is recalled, a broken document between; its portfolio is closed.
+
+    Another time its originator wants to be asked, and nobody gets an answer.
+    """
     loans = [encoded(), encoded(days_past_due=-1), encoded(paid=paid("984.14", "1300.00")), encoded(status="recalled")]
     delivered = [Record(topics.INGEST, b"bluebird/LC1", loan, None, (("originator", b"bluebird"),)) for loan in loans]
     wanted = {"portfolio": "steady", "currency": "USD", "size": "10000.00", "buckets": [{"name": "all", "share_percent": 100}]}
@@ -177,6 +197,8 @@ def test_what_the_agents_write_keeps_the_contract():
         Record(topics.PORTFOLIOS, b"ann", encode(parse(json.dumps({**wanted, "closed": closed}).encode(), "ann", version, topics.MARKETS)))
         for version, closed in ((1, False), (2, True))
     ]
-    written = played([portfolios[0], *delivered]) + played(portfolios)
+    asks = {"bluebird": Originator("bluebird", "Bluebird", "https://bluebird.example/confirm")}
+    asked_in_vain = played([portfolios[0], delivered[0]], msgspec.structs.replace(CATALOG, originators=asks))
+    written = played([portfolios[0], *delivered]) + played(portfolios) + asked_in_vain
     tags = {tag for record in written if record.topic.name in DECODERS for tag in keeps(record)}
     assert tags == ALL_TAGS - {"batch.received"}

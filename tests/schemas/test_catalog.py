@@ -103,8 +103,59 @@ def test_a_product_in_two_files_is_refused():
         ("[{originator: a/b, name: O}]", r"\$\[0\].originator"),
         ("[{originator: o}]", "missing required field `name`"),
         ("{originator: o}", "Expected `array`"),
+        ("[{originator: o, name: O, deliver_to: 'ftp://a/b'}]", "originator 'o': deliver_to must be one of http://host/…, https://"),
+        ("[{originator: o, name: O, deliver_to: '/data'}]", "deliver_to must be one of"),
+        ("[{originator: o, name: O, deliver_to: 'file:///'}]", "deliver_to must be one of"),
+        ("[{originator: o, name: O, deliver_to: 'file://data/x'}]", "deliver_to must be one of"),
+        ("[{originator: o, name: O, deliver_to: 'https:///x'}]", "deliver_to must be one of"),
+        ("[{originator: o, name: O, deliver_to: 'https://a:b/x'}]", "deliver_to is no URL: Port could not be cast"),
+        ("[{originator: o, name: O, deliver_to: 'https://me:pw@a/x'}]", "deliver_to must not have a user or password in it"),
+        ("[{originator: o, name: O, deliver_to: 'https://a/x y'}]", "deliver_to must be ASCII without spaces"),
+        ("[{originator: o, name: O, deliver_after_s: 0}]", r"`int` >= 1 - at `\$\[0\].deliver_after_s`"),
+        ("[{originator: o, name: O, deliver_bytes: 100000000}]", r"`int` <= 8388608 - at `\$\[0\].deliver_bytes`"),
     ],
 )
 def test_originators_that_cannot_be_told_apart_are_refused(text, message):
     with pytest.raises(CatalogError, match=rf"^o.yaml: .*{message}"):
         parsed(GOOD, ("o.yaml", text))
+
+
+@pytest.mark.parametrize("url", ["https://o.example/confirm?key=1", "http://127.0.0.1:8080/", "https://[::1]/"])
+def test_an_originator_may_have_a_callback(url):
+    found = parsed(GOOD, ("originators.yaml", f"[{{originator: o, name: O, callback: '{url}'}}]"))
+    assert found.originators["o"].callback == url
+    assert parsed(GOOD).originators["o"].callback is None
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://o.example/", "must begin with https:// or http://"),
+        ("o.example/confirm", "must begin with https:// or http://"),
+        ("https:///confirm", "must begin with https:// or http:// and name a host"),
+        ("https://o.example:0/", "must begin with"),
+        ("https://o.example:70000/", "is no URL: Port out of range"),
+        ("https://[::1/", "is no URL"),
+        ("https://me:secret@o.example/", "must have no user or password"),
+        ("https://o.example/#x", "must have no fragment"),
+        ("https://o.example/ x", r"\$\[0\].callback"),
+        ("https://o.example/" + "x" * 2000, r"\$\[0\].callback"),
+        ("", r"\$\[0\].callback"),
+    ],
+)
+def test_a_callback_that_cannot_be_asked_is_named(url, message):
+    with pytest.raises(CatalogError, match=message) as caught:
+        parsed(GOOD, ("originators.yaml", f"[{{originator: o, name: O, callback: '{url}'}}]"))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://a.example:8443/in?key=k", "http://10.0.0.1/", "file:///data/out%20box", "s3://bucket/prefix"])
+def test_files_of_notices_go_to_a_url_or_nowhere(url):
+    found = parsed(GOOD, ("o.yaml", f"[{{originator: o, name: O, deliver_to: '{url}'}}, {{originator: p, name: P}}]")).originators
+    assert [one.deliver_to for one in found.values()] == [url, ""]
+
+
+def test_a_refusal_never_tells_the_url():
+    with pytest.raises(CatalogError) as caught:
+        parsed(GOOD, ("o.yaml", "[{originator: o, name: O, deliver_to: 'https://me:hunter2@a/x'}]"))
+    assert "hunter2" not in str(caught.value)

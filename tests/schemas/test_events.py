@@ -9,13 +9,17 @@ from schemas import events
 from schemas.events import (
     BatchProgress,
     BatchReceived,
+    BidsReleased,
     Bucket,
     BuyOffer,
     BuyOfferWithdrawn,
     Criteria,
     Investment,
     Portfolio,
+    Proposal,
+    ProposedBid,
     Rejected,
+    Released,
     Repayment,
     SellOffer,
     SellOfferWithdrawn,
@@ -24,20 +28,23 @@ from schemas.events import (
 CRITERIA = Criteria(("A",), ("DE",), ("harbor",), 1, 2, 3, 4)
 SELL = SellOffer("h/a/1", "h", "a", 1, "loan", "EUR", "DE", 100, 10_000, 70_000, 12, 0, "A", True, 10, 50, updated=True)
 BUY = BuyOffer("i/p/1/b", "i", "p", 1, "b", "EUR", 100, 50, CRITERIA)
-MARKET = [SELL, SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"), BUY, BuyOfferWithdrawn("i/p/1/b", "i")]
+MARKET = [SELL, SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"), BUY, BuyOfferWithdrawn("i/p/1/b", "i"), BidsReleased(SELL, (1, 2))]
+BIDS = (ProposedBid(1, "i/p/1/b", "i", "p", "b", 5), ProposedBid(2, "j/p/1/b", "j", "p", "b", 7))
 ONES = [
     (BatchReceived("b", "h", 2, 300, "ff", 1, "cut off", 299), events.decode_batch, "batch.received"),
     (BatchProgress("b", "h", {"created": 2}), events.decode_batch, "batch.progress"),
     (Rejected("b", "h", "a", 7, "rate", "is NaN", "assets.ingest-0-1", b"\x00\xff"), events.decode_rejected, "asset.rejected"),
     (Repayment("h", "a", 2, "EUR", -1, 2, 3, 4, "b"), events.decode_repayment, "repayment.reported"),
     (Portfolio("p", "i", 1, "EUR", 100, (Bucket("x", 100, CRITERIA),), 50, closed=True), events.decode_portfolio, "portfolio.placed"),
+    (Proposal("h/a/1/1", SELL, BIDS), events.decode_proposal, "proposal.made"),
+    (Released("h/a/1/1", "h/a/1", "h", "a", 1, "EUR", 12, BIDS, "declined"), events.decode_released, "proposal.released"),
     (
         Investment("h/a/1/1", "h/a/1", "i/p/1/b", "h", "a", 1, "i", "p", "b", "EUR", 5, 10_000, 7, "A"),
         events.decode_investment,
         "investment.made",
     ),
 ]
-TAGS = ["sell_offer.placed", "sell_offer.withdrawn", "buy_offer.placed", "buy_offer.withdrawn"]
+TAGS = ["sell_offer.placed", "sell_offer.withdrawn", "buy_offer.placed", "buy_offer.withdrawn", "bids.released"]
 
 
 @pytest.mark.parametrize(("event", "decode", "tag"), ONES)
@@ -47,7 +54,7 @@ def test_an_event_comes_back_as_it_went_and_says_what_it_is(event, decode, tag):
     assert json.loads(value)["event"] == tag
 
 
-def test_the_market_log_carries_arrays_of_its_four_events_in_order():
+def test_the_market_log_carries_arrays_of_its_five_events_in_order():
     value = events.encode(MARKET)
     assert events.decode_market(value) == MARKET
     assert [event["event"] for event in json.loads(value)] == TAGS

@@ -55,13 +55,18 @@ def check(world: "World") -> Findings:
     for stage in world.agents.stages:
         for number in range(stage.source.partitions):
             source = committed(cluster, stage.source, number)
-            effects = stage.compute(stage.state(), source) if source else Effects()
+            effects = _sequential(world, stage, source) if source else Effects()
             written += effects.records
             _tables(findings, world, stage, number, effects)
     _topics(findings, world, written)
     for sink in world.agents.sinks:
         _sink(findings, world, sink)
     return findings
+
+
+def _sequential(world: "World", stage: Stage, source: Sequence[Message]) -> Effects:
+    asked = {"answers": world.originators.answers(stage.questions(source))} if stage.questions else {}
+    return stage.compute(stage.state(), source, **asked)
 
 
 def _tables(findings: Findings, world: "World", stage: Stage, number: int, effects: Effects) -> None:
@@ -121,7 +126,13 @@ def _items(topic: Topic, records: Iterable[tuple[int, bytes | None, bytes]]) -> 
             items[number, key, event.originator] += [outcome for outcome, n in event.counts.items() for _ in range(n)]
         else:
             items[number, key].append(value)
-    if topic in (topics.INGEST, topics.OFFERS, topics.BATCHES, topics.REJECTED):  # several partitions write to one: any order
+    if topic in (
+        topics.INGEST,
+        topics.OFFERS,
+        topics.BATCHES,
+        topics.REJECTED,
+        topics.INVESTMENTS,
+    ):  # several partitions write to one: any order
         return {place: sorted(found) for place, found in items.items()}
     return items
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from streams.effects import Message, Sink, Stage
+from streams.effects import Ask, Message, Sink, Stage
 from streams.pace import Pace
 from streams.runner import Runner
 from streams.sink import SinkPartition
@@ -39,6 +39,7 @@ class Agents:
     stages: list[Stage]
     sinks: list[Sink]
     take_bytes: int
+    ask: Ask
 
 
 class Worker:
@@ -52,7 +53,9 @@ class Worker:
         self.front.isolated = self.broker.isolated
         store = SimulatedStore(servers.network, servers.database, self.process)
         for stage in agents.stages:
-            self._add(stage.name, stage.source, self._partition(stage), Pace(min(stage.take_bytes, agents.take_bytes), stage.gather_s))
+            self._add(
+                stage.name, stage.source, self._partition(stage, agents.ask), Pace(min(stage.take_bytes, agents.take_bytes), stage.gather_s)
+            )
         for sink in agents.sinks:
             self._add(sink.name, sink.source, self._sink_partition(sink, store), Pace(agents.take_bytes))
         self.process.start(self.front.run())
@@ -61,8 +64,8 @@ class Worker:
         runner = Runner(self.front, name, topic, hold, self._source, pace, fail_stop=self._fail_stop)
         self.front.runners.append(runner)
 
-    def _partition(self, stage: Stage) -> Callable[[int], Partition]:
-        return lambda number: Partition(stage, number, self.broker, GROUP)
+    def _partition(self, stage: Stage, ask: Ask) -> Callable[[int], Partition]:
+        return lambda number: Partition(stage, number, self.broker, GROUP, ask=ask)
 
     def _sink_partition(self, sink: Sink, store: SimulatedStore) -> Callable[[int], SinkPartition]:
         return lambda number: SinkPartition(sink, number, store)  # type: ignore[arg-type]

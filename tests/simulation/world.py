@@ -11,6 +11,7 @@ from functools import cache
 from typing import Final
 
 import structlog
+from msgspec import structs
 
 from schemas.catalog import Catalog
 from streams import topics
@@ -24,6 +25,7 @@ from tests.simulation.broker import Cluster
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.group import Group, Place
 from tests.simulation.network import Network
+from tests.simulation.originators import Originators
 from tests.simulation.store import Database
 from tests.simulation.worker import Agents, Servers, Worker
 
@@ -49,8 +51,12 @@ def catalog() -> Catalog:
 
 
 @cache
-def agents() -> tuple[list[Stage], list[Sink]]:
-    return discover(catalog())
+def agents(asked: frozenset[str]) -> tuple[list[Stage], list[Sink]]:
+    """All agents, where these originators want to be asked before something is sold, and one gets notices."""
+    given = catalog()
+    listed = {name: structs.replace(one, callback=f"https://{name}/" if name in asked else None) for name, one in given.originators.items()}
+    listed["bluebird"] = structs.replace(listed["bluebird"], deliver_to="file:///notices")
+    return discover(structs.replace(given, originators=listed))
 
 
 class World:
@@ -59,8 +65,9 @@ class World:
     def __init__(self, seed: int, network: Network, likely: faults.Likely) -> None:
         self.network, self.likely, self.rng = network, likely, random.Random(f"faults {seed}")
         self.given = deliveries.make(seed)
-        stages, sinks = agents()
-        self.agents = Agents(stages, sinks, self.rng.choice((1, 3_000, 1 << 20)))
+        self.originators = Originators(seed, network)
+        stages, sinks = agents(self.originators.asked)
+        self.agents = Agents(stages, sinks, self.rng.choice((1, 3_000, 1 << 20)), self.originators.ask)
         self.servers = Servers(network, Cluster(network, topics.ALL), Group(network, self._places()), Database())
         self.wanted: set[str] = set()
         self.workers: dict[str, Worker] = {}
@@ -68,7 +75,9 @@ class World:
     def _places(self) -> Iterator[Place]:
         """The partitions that the input can reach."""
         letters = {partition_of(name.encode(), topics.ASSET_PARTITIONS) for name in ("", *deliveries.ORIGINATORS)}
+        asked = sorted(partition_of(name.encode(), topics.PROPOSED.partitions) for name in deliveries.ORIGINATORS)
         used = {topics.OFFERS.name: range(len(topics.MARKETS)), topics.REJECTED.name: sorted(letters)}
+        used |= {topics.PROPOSED.name: asked, topics.RELEASED.name: asked}
         sources = dict.fromkeys(agent.source.name for agent in (*self.agents.stages, *self.agents.sinks))
         return (Place(topic, number) for topic in sources for number in used.get(topic, self.given.homes))
 
@@ -105,13 +114,14 @@ class World:
         """The last offset of each partition that every agent on it includes."""
         cluster, database = self.servers.cluster, self.servers.database
         reached: dict[Place, list[int]] = defaultdict(list)
-        for stage in self.agents.stages:
-            for number in range(stage.source.partitions):
-                reached[Place(stage.source.name, number)].append(oracle.reached(cluster, stage, number))
-        for sink in self.agents.sinks:
-            for number in range(sink.source.partitions):
-                row = database.rows.get((sink.name, sink.source.name, number))
-                reached[Place(sink.source.name, number)].append(row.next_offset - 1 if row else -1)
+        for topic, number in self.servers.group.places:
+            for stage in self.agents.stages:
+                if stage.source.name == topic:
+                    reached[Place(topic, number)].append(oracle.reached(cluster, stage, number))
+            for sink in self.agents.sinks:
+                if sink.source.name == topic:
+                    row = database.rows.get((sink.name, topic, number))
+                    reached[Place(topic, number)].append(row.next_offset - 1 if row else -1)
         return {place: min(offsets) for place, offsets in reached.items()}
 
     def done(self) -> bool:
@@ -206,6 +216,8 @@ def simulate(seed: int, show: Callable[[str], None] | None = None, likely: fault
     with _quiet():
         loop.run(world.run())
     findings = oracle.check(world)
+    for id_ in world.originators.odd:
+        findings.add("questions: diverged", 1, id_)
     for fault in loop.faults:
         network.trace("world", fault)
         findings.add("unexpected exceptions: diverged", 1, fault)

@@ -12,6 +12,7 @@ import pytest
 
 from streams import settings, tokens, topics
 from streams.embedded import runfile
+from streams.webhooks import signing
 
 
 @pytest.fixture
@@ -60,6 +61,12 @@ def test_a_token_needs_a_secret_and_a_sound_id(tranche):
     assert tranche("token", "investor", "ada", TRANCHE_SECRET="s" * 32).stdout == tokens.issue("s" * 32, "investor", "ada") + "\n"
 
 
+def test_a_webhook_secret_is_an_originators_own(tranche):
+    assert "TRANCHE_SECRET" in refused(tranche("webhook-secret", "bluebird"))
+    assert "a-z" in refused(tranche("webhook-secret", "Bluebird", TRANCHE_SECRET="s" * 32))
+    assert tranche("webhook-secret", "bluebird", TRANCHE_SECRET="s" * 32).stdout == signing.webhook_secret("s" * 32, "bluebird") + "\n"
+
+
 def test_topics_shows_every_topic(tranche):
     shown = tranche("topics").stdout
     assert all(topic.name in shown for topic in topics.ALL)
@@ -72,7 +79,7 @@ def test_an_unknown_option_is_a_usage_error(tranche):
 
 
 def test_programs_of_a_checkout_say_what_they_need_where_there_is_none(tranche, tmp_path):
-    code = "import sys, pathlib; from streams import cli; cli.ROOT = pathlib.Path(sys.argv.pop()); cli.main()"
+    code = "import sys, pathlib; from streams import checkout, cli; checkout.ROOT = pathlib.Path(sys.argv.pop()); cli.main()"
     for command in (["bench", "diff"], ["chaos"]):
         done = subprocess.run([sys.executable, "-c", code, *command, str(tmp_path)], capture_output=True, text=True, check=False)
         assert f"tests/{command[0]} of a checkout" in refused(done)
