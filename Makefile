@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench soak lock clean
+.PHONY: setup demo test lint bench soak fuzz lock clean
 
 setup: .venv/.done
 
@@ -31,6 +31,11 @@ bench: setup
 MINUTES ?= 60
 soak: setup
 	$(BIN)/python -m tests.simulation --minutes $(MINUTES) --first $$(date +%s)
+
+# Mutated documents of real loans, with new seeds.
+DOCUMENTS ?= 1000000
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --documents $(DOCUMENTS) --seed $$(date +%s)
 
 lock:
 	uv pip compile --universal --python-version 3.11 --all-extras --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock

@@ -6,6 +6,7 @@ rates are int64 parts per million: never a float. `schemas/asset.md` is the same
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +56,13 @@ class Change(enum.StrEnum):
     STATUS_CHANGED = "status_changed"
 
 
-OUTCOMES: Final = (*(change.value for change in Change), "unchanged", "stale", "rejected")  # what may become of a document
+UNCHANGED, STALE, REJECTED = "unchanged", "stale", "rejected"  # what becomes of a document that is no new version
+OUTCOMES: Final = (*(change.value for change in Change), UNCHANGED, STALE, REJECTED)
+
+
+def changed(counts: Mapping[str, int]) -> int:
+    """How many of the documents that were counted by outcome are a later version of an asset."""
+    return sum(counts[change] for change in Change) - counts[Change.CREATED]
 
 
 @dataclass(frozen=True, slots=True)

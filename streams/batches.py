@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from schemas.asset import Change
+from schemas.asset import Change, changed
 from streams import queries, terminal
 from streams.terminal import plain
 
@@ -51,8 +51,7 @@ def table_of(batches: Sequence[Mapping[str, Any]]) -> Table:
     for batch in batches:
         counts, done = batch["counts"], batch["processed"] + batch["oversized"]
         of_all = f"{done:,} of {batch['documents']:,}" if batch["state"] == "processing" else f"{done:,}"
-        changed = sum(counts[change] for change in Change) - counts[Change.CREATED]
-        numbers = (counts[Change.CREATED], changed, counts["unchanged"], counts["stale"], counts["rejected"] + batch["oversized"])
+        numbers = (counts[Change.CREATED], changed(counts), counts["unchanged"], counts["stale"], counts["rejected"] + batch["oversized"])
         seconds = (batch["last_event"] - batch["first_event"]).total_seconds()
         state = plain(batch["state"], _LOOKS[batch["state"]])
         table.add_row(plain(batch["batch"]), state, of_all, *(f"{number:,}" for number in numbers), f"{seconds:.1f}")

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from agents.intake.delivery import Delivery, DeliveryError, unpack
-from agents.intake.diff import REJECTED, Difference, Document, difference
+from agents.intake.diff import Difference, Document, difference
 from schemas import columns
+from schemas.asset import REJECTED
 from schemas.catalog import Catalog
 from schemas.events import BatchProgress, Repayment, encode
 from streams import topics

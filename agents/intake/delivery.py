@@ -2,19 +2,21 @@
 
 The gateway writes three headers: `originator` (the tenant, from the credential), `batch`, and `positions` (uint64, little-endian: where in
 the batch's file each document begins). An originator that produces itself must give `originator`; without `batch` its messages of
-one day (of the record's time stamp, UTC) are one batch, and positions count within the message. A batch's id begins with its originator's
-and a dot, which no originator's id has: nobody adds to another's batch.
+one day (of the record's time stamp, UTC) are one batch; without `positions`, or with such as cannot be, they count within the message. A
+batch's id begins with its originator's and a dot, which no originator's id has: nobody adds to another's batch.
 """
 
 from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from typing import Final
 
 from streams.frames import FrameError, split
 
 BATCH_LENGTH = 200
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DeliveryError(ValueError):
@@ -48,9 +50,28 @@ def unpack(value: bytes, headers: Sequence[tuple[str, bytes | None]], timestamp_
     if batch and not batch.startswith(f"{originator}."):
         batch = f"{originator}.{batch}"
     if not batch:
-        batch = f"{originator}.direct-{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y%m%d}"
+        batch = f"{originator}.direct-{_day(timestamp_ms)}"
     documents, fault = split(value)
-    positions = array("Q", (given.get("positions") or b"")[: 8 * len(documents)])
-    if len(positions) != len(documents):
-        return Delivery(originator, batch, documents, [0, *accumulate(map(len, documents))][:-1], fault)
+    positions = _positions(given.get("positions") or b"", len(documents)) or [0, *accumulate(map(len, documents))][:-1]
     return Delivery(originator, batch, documents, positions, fault)
+
+
+def _day(timestamp_ms: int) -> str:
+    """The day of a time stamp, UTC.
+
+    Raises:
+        DeliveryError: it is beyond every calendar; a record's time stamp is its producer's.
+    """
+    try:
+        return f"{EPOCH + timedelta(milliseconds=timestamp_ms):%Y%m%d}"
+    except OverflowError:
+        raise DeliveryError(f"the message's time stamp {timestamp_ms} is of no day") from None
+
+
+def _positions(given: bytes, documents: int) -> Sequence[int]:
+    """Those of the header; empty if they are not as many as there are documents, or not all below 2**63: columns are signed."""
+    size = 8 * documents
+    if len(given) < size:
+        return ()
+    positions = array("q", given[:size])
+    return positions if min(positions, default=0) >= 0 else ()

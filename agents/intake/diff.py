@@ -14,7 +14,7 @@ import xxhash
 
 from agents.intake.kinds import not_known, read
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
-from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, Change, Status
+from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, REJECTED, STALE, UNCHANGED, Change, Status
 from schemas.catalog import Product
 from schemas.columns import CHANGED
 from schemas.kinds import kind_of
@@ -22,7 +22,6 @@ from streams.frames import identify
 from streams.partition import asset_key, partitions_of
 
 KEY_BYTES_MAX: Final = 64 + 1 + 64  # two ids of the contract
-UNCHANGED, STALE, REJECTED = "unchanged", "stale", "rejected"
 
 
 class Document(NamedTuple):

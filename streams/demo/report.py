@@ -9,7 +9,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from schemas.asset import Change
+from schemas.asset import Change, changed
 from schemas.events import Investment, SellOffer
 
 NAMES: Final = ("received", "new", "changed", "unchanged", "rejected", "sell offers", "investments", "invested, USD")
@@ -91,7 +91,7 @@ def _row(figures: Figures, originator: str) -> list[int]:
     return [
         counts["received"],
         counts[Change.CREATED],
-        sum(counts[change] for change in Change) - counts[Change.CREATED],
+        changed(counts),
         counts["unchanged"],
         counts["rejected"],
         sum(offer.originator == originator for offer in figures.sell_offers),

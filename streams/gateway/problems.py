@@ -8,6 +8,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 log = structlog.get_logger()
 
@@ -52,16 +53,23 @@ def retry_later(kind: str, detail: str, seconds: int, **members: object) -> Prob
     return ProblemError(503, kind, detail, {"Retry-After": str(seconds)}, **members)
 
 
-def render(_: Request, fault: Exception) -> Response:
+def render(request: Request, fault: Exception) -> Response:
     """The response to any exception: problems as they are, everything else without its inside."""
     if isinstance(fault, ProblemError):
         return _response(fault.status, fault.body, fault.headers)
     if isinstance(fault, HTTPException):
         title = HTTPStatus(fault.status_code).phrase
-        return _response(fault.status_code, {"type": "about:blank", "title": title, "status": fault.status_code}, fault.headers)
+        headers = fault.headers if fault.status_code != HTTPStatus.METHOD_NOT_ALLOWED else {"Allow": _allowed(request)}
+        return _response(fault.status_code, {"type": "about:blank", "title": title, "status": fault.status_code}, headers)
     log.error("request failed", exc_info=fault)
     detail = "The fault is in the gateway's log."
     return _response(500, {"type": "urn:tranche:problem:internal", "title": TITLES["internal"], "status": 500, "detail": detail})
+
+
+def _allowed(request: Request) -> str:
+    """Every method that the path has (RFC 9110, 15.5.6): the router names those of the first route on it."""
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 
 def _response(status: int, body: dict[str, object], headers: Mapping[str, str] | None = None) -> Response:

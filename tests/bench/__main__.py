@@ -15,7 +15,7 @@ from rich.console import Console
 
 from streams import logs
 from streams.embedded.errors import UserError
-from tests.bench import agents, diff, latency, recovery, report, runner, scale, upload
+from tests.bench import agents, delivery, diff, latency, recovery, report, runner, scale, upload
 from tests.bench.process import RunError
 
 
@@ -36,6 +36,7 @@ BENCHES: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     "recovery": recovery.main,
     "latency": latency.main,
     "scale": scale.main,
+    "delivery": delivery.main,
 }
 
 

@@ -84,17 +84,26 @@ def interleave(streams: list[Iterator[Item]]) -> Iterator[Item]:
                 yield item
 
 
+def documents(originator: str, first: int, count: int, rng: np.random.Generator) -> bytes:
+    """Documents of assets `first` … `first` + `count` - 1 one after the other, all of the template's size."""
+    return _patch(template(originator), _names(first, count), rng).tobytes()
+
+
+def _names(first: int, count: int) -> list[str]:
+    return [f"L{number:07}" for number in range(first, first + count)]
+
+
 def _book(originator: str, assets: int, rng: np.random.Generator) -> Book:
-    names = [f"L{i:07}" for i in range(assets)]
-    rows = _patch(_template(originator), names, rng)
-    size, flat = rows.shape[1], rows.tobytes()
-    documents = [flat[at : at + size] for at in range(0, len(flat), size)]
+    names, size = _names(0, assets), len(template(originator))
+    flat = documents(originator, 0, assets, rng)
+    each = [flat[at : at + size] for at in range(0, len(flat), size)]
     keys = [asset_key(originator.encode(), name.encode()) for name in names]
     partitions = [partition_of(key, ASSET_PARTITIONS) for key in keys]
-    return Book(originator, documents, keys, partitions, np.arange(assets, dtype=np.uint64) * np.uint64(size))
+    return Book(originator, each, keys, partitions, np.arange(assets, dtype=np.uint64) * np.uint64(size))
 
 
-def _template(originator: str) -> bytes:
+def template(originator: str) -> bytes:
+    """The document that every asset's is made of."""
     return bson.encode(
         {
             "originator_id": originator,

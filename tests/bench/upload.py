@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -102,15 +102,18 @@ def running_gateway(home: Path, kafka: str) -> Iterator[tuple[int, int]]:
         process.wait()
 
 
-def send(port: int, book, length: int) -> dict:
-    """Upload `length` bytes of the file; the answer's JSON."""
+def send(port: int, book, length: int, first: int = 0, reached: Callable[[], None] = lambda: None) -> dict:
+    """Upload `length` bytes of the file; the answer's JSON. `reached` is called when the first `first` bytes are on their way."""
     head = (
         "POST /originators/bluebird/batches HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\nContent-Type: application/bson\r\n"
         f"Authorization: Bearer {issue(SECRET, 'originator', 'bluebird')}\r\nContent-Length: {length}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(head.encode())
-        connection.sendfile(book, 0, length)
+        if first:
+            connection.sendfile(book, 0, first)
+            reached()
+        connection.sendfile(book, first, length - first)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     status, _, body = answer.partition(b"\r\n\r\n")
     if b" 202 " not in status.split(b"\r\n")[0]:

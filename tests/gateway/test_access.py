@@ -67,3 +67,8 @@ async def test_a_token_is_never_logged(alone, capfd):
     assert "/originators/bluebird/batches" in out + err
     assert "wrongwrongwrong" not in out + err
     assert alone.token("originator", "bluebird")["Authorization"].split()[1] not in out + err
+
+
+async def test_a_method_that_a_path_has_not_is_answered_with_all_that_it_has(alone):
+    assert (await alone.put(UPLOAD)).headers["Allow"] == "GET, HEAD, POST"
+    assert (await alone.get("/portfolios")).headers["Allow"] == "POST"

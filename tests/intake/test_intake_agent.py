@@ -2,6 +2,7 @@
 
 import struct
 
+import pytest
 from bson.decimal128 import Decimal128
 
 from agents.intake.agent import take_in
@@ -114,3 +115,19 @@ def test_a_correction_of_what_is_outstanding_alone_is_reported_too():
     (record,) = of(take(table, encoded(outstanding=Decimal128("27000.00"))), topics.REPAYMENTS)
     event = decode_repayment(record.value)
     assert (event.principal_cents, event.interest_cents, event.fees_cents, event.outstanding_cents) == (0, 0, 0, 2_700_000)
+
+
+@pytest.mark.parametrize("positions", [b"", b"x", struct.pack("<Q", 7), struct.pack("<2Q", 0, 2**63), bytes(15)])
+def test_positions_that_cannot_be_are_those_within_the_message(positions):
+    value = encoded() + encoded("LC1", days_past_due=-1)
+    effects = take(Table(), value, (*HEADERS, ("positions", positions)))
+    (changed,), (rejected,) = of(effects, topics.CHANGED), of(effects, topics.REJECTED)
+    assert columns.decode(changed.value, columns.CHANGED)["position"].to_pylist() == [0]
+    assert decode_rejected(rejected.value).position == len(encoded())
+
+
+@pytest.mark.parametrize("timestamp_ms", [-(2**63), 2**63 - 1])
+def test_a_message_of_no_day_goes_to_quarantine_whole(timestamp_ms):
+    message = Message("assets.ingest", HOME, 7, timestamp_ms, None, encoded(), (("originator", b"bluebird"),))
+    (record,) = take_in(CATALOG, Table(), [message]).records
+    assert "of no day" in decode_rejected(record.value).reason
