@@ -53,7 +53,8 @@ def table_of(batches: Sequence[Mapping[str, Any]]) -> Table:
         of_all = f"{done:,} of {batch['documents']:,}" if batch["state"] == "processing" else f"{done:,}"
         changed = sum(counts[change] for change in Change) - counts[Change.CREATED]
         numbers = (counts[Change.CREATED], changed, counts["unchanged"], counts["stale"], counts["rejected"] + batch["oversized"])
-        seconds = (batch["last_event"] - batch["first_event"]).total_seconds()
-        state = plain(batch["state"], _LOOKS[batch["state"]])
+        seconds = (batch["last_event"] - (batch["began_at"] or batch["first_event"])).total_seconds()
+        again = ", the same file again" if batch["same_as"] else ""
+        state = plain(batch["state"] + again, _LOOKS[batch["state"]])
         table.add_row(plain(batch["batch"]), state, of_all, *(f"{number:,}" for number in numbers), f"{seconds:.1f}")
     return table

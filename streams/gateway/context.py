@@ -1,7 +1,9 @@
 """What all routes share: one of each a process."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
@@ -16,16 +18,20 @@ class Recent:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._batches: OrderedDict[str, dict[str, object]] = OrderedDict()
+        self._batches: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
-    def add(self, batch: str, status: dict[str, object]) -> None:
+    def add(self, batch: str, status: dict[str, Any]) -> None:
         self._batches[batch] = status
         self._batches.move_to_end(batch)
         if len(self._batches) > self._most:
             self._batches.popitem(last=False)
 
-    def get(self, batch: str) -> dict[str, object] | None:
+    def get(self, batch: str) -> dict[str, Any] | None:
         return self._batches.get(batch)
+
+    def of(self, originator: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Those of one originator, with their ids."""
+        return ((batch, status) for batch, status in self._batches.items() if status["originator"] == originator)
 
 
 @dataclass(slots=True)

@@ -29,6 +29,12 @@ class Database:
 
         return await self._ask(lambda pool: queries.batches(pool, originator, limit))
 
+    async def same(self, originator: str, digest: str, size: int) -> tuple[Any, Any]:
+        """As `queries.same`."""
+        from streams import queries  # noqa: PLC0415 - see above
+
+        return await self._ask(lambda pool: queries.same(pool, originator, digest, size))
+
     async def investments(
         self, *, investor: str | None, originator: str | None, after: str | None, limit: int
     ) -> tuple[list[dict[str, Any]], str | None]:

@@ -1,7 +1,8 @@
 """One batch on its way from the originator's file to the broker."""
 
 import asyncio
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
 import xxhash
 
@@ -17,6 +18,14 @@ from streams.gateway.splitter import Oversized, Splitter
 TOO_LARGE: Final = "larger than a document may be"
 
 
+class Origin(NamedTuple):
+    """How a batch comes (`schemas.events.WAYS`), from whom, and since when."""
+
+    way: str
+    sender: str
+    began: datetime
+
+
 class Delivery:
     """Takes the file's pieces, hands chunks over, and says at the end what the broker has.
 
@@ -24,8 +33,8 @@ class Delivery:
     that the broker has acknowledged, so after a fault of the broker it is the least that it has.
     """
 
-    def __init__(self, batch: str, originator: str, outlet: Outlet, limits: Limits) -> None:
-        self.batch, self.originator = batch, originator
+    def __init__(self, batch: str, originator: str, origin: Origin, outlet: Outlet, limits: Limits) -> None:
+        self.batch, self.originator, self.origin = batch, originator, origin
         self.documents = self.size = self.oversized = self.kept = 0
         self._outlet = outlet
         self._splitter = Splitter()
@@ -33,6 +42,11 @@ class Delivery:
         self._digest = xxhash.xxh3_128()
         self._acks: set[asyncio.Future[None]] = set()
         self._refused: BaseException | None = None
+
+    @property
+    def digest(self) -> str:
+        """XXH3-128 of what came, hexadecimal."""
+        return self._digest.hexdigest()
 
     async def take(self, piece: bytes) -> None:
         """Cut, route and hand over; waits while too many chunks are in flight.
@@ -63,8 +77,8 @@ class Delivery:
         if fault:
             raise fault
 
-    async def finish(self, error: str = "", position: int = 0) -> events.BatchReceived:
-        """Hand over what is left, wait for all acknowledgements, and publish that the batch was received.
+    async def finish(self, error: str = "", position: int = 0, same_as: str = "") -> events.BatchReceived:
+        """Hand over what is left, wait for all acknowledgements, and publish that the batch was received, and which one it repeats.
 
         Raises:
             BrokerError: the broker does not take it.
@@ -73,7 +87,7 @@ class Delivery:
             await self._put(self._ingest(chunk), chunk.documents)
         await self._outlet.settled(list(self._acks))
         self._check()
-        return await self._publish(self.documents, error, position)
+        return await self._publish(self.documents, error, position, same_as)
 
     async def fail(self, error: str) -> None:
         """Publish that the broker did not take all of the batch.
@@ -83,9 +97,20 @@ class Delivery:
         """
         await self._publish(self.kept, error, self.size)
 
-    async def _publish(self, documents: int, error: str, position: int) -> events.BatchReceived:
+    async def _publish(self, documents: int, error: str, position: int, same_as: str = "") -> events.BatchReceived:
         event = events.BatchReceived(
-            self.batch, self.originator, documents, self.size, self._digest.hexdigest(), self.oversized, error, position
+            self.batch,
+            self.originator,
+            documents,
+            self.size,
+            self.digest,
+            self.oversized,
+            error,
+            position,
+            way=self.origin.way,
+            sender=self.origin.sender,
+            began_ms=int(self.origin.began.timestamp() * 1000),
+            same_as=same_as,
         )
         await self._outlet.write(Record(topics.BATCHES, self.batch.encode(), events.encode(event)))
         return event

@@ -2,8 +2,8 @@
 
 Who may write into an originator's folder is said by the file system: the folder is the credential. A file is taken when it has settled
 (`streams/gateway/settling.py`), one originator's one after the other. Then it is moved to `taken/<batch>/` or `refused/<batch>/`, beside
-`answer.json`, the answer that an upload gets. While the broker is away, files stay and are tried again; after a crash, too: what the
-broker has of them already is then unchanged.
+`answer.json`, the answer that an upload gets; `<batch>` is the file's own, also where the answer names the first batch of the same file.
+While the broker is away, files stay and are tried again; after a crash, too: what the broker has of them already is then unchanged.
 
 One gateway watches an inbox; the others that share it wait until that one is gone.
 """
@@ -12,21 +12,23 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import structlog
 
+from schemas.events import INBOX
 from streams.embedded.folders import try_lock
 from streams.gateway.coding import Unpacker
 from streams.gateway.context import Gateway
-from streams.gateway.delivery import Delivery
+from streams.gateway.delivery import Delivery, Origin
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError
 from streams.gateway.replies import encode
 from streams.gateway.settling import SETTLE_S, Look, Settling
-from streams.gateway.uploads import Fault, answered, batch_id, counted, failed, receive
+from streams.gateway.uploads import Fault, answered, batch_id, counted, failed, finish, receive
 
 PIECE_BYTES: Final = 256 * 1024
 FILES_MAX: Final = 10_000  # of one originator, looked at at a time
@@ -98,20 +100,21 @@ class _Inbox:
 
     async def _take(self, originator: str, path: Path, look: Look) -> None:
         batch, limits = batch_id(originator), self._gateway.limits
-        delivery = Delivery(batch, originator, self._gateway.outlet, limits)
+        sender = os.fsencode(f"{originator}/{path.name}").decode(errors="replace")
+        delivery = Delivery(batch, originator, Origin(INBOX, sender, datetime.now(UTC)), self._gateway.outlet, limits)
         try:
             with _opened(path) as file:
                 fault = await receive(_pieces(file, CODINGS.get(path.suffix, ""), limits), delivery)
                 if changed := _look(os.fstat(file.fileno())) != look:
                     fault = Fault(400, "bad-sequence", "the file changed while it was read, and is taken again", delivery.size)
-            received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
+            received = await finish(self._gateway, delivery, fault)
         except BrokerError as refused:
             await failed(self._gateway, delivery, refused)
             raise
         finally:
             counted(delivery)
         try:
-            where, answer = TAKEN, answered(self._gateway, received, fault)
+            where, answer = TAKEN, answered(self._gateway, delivery, received, fault)
         except ProblemError as problem:
             where, answer = REFUSED, problem.body
         if not changed:

@@ -19,6 +19,7 @@ class Limits:
     ack_s: float = 30  # that the broker may take for an acknowledgement
     connect_s: float = 5  # for a connection to the broker or the database
     query_s: float = 10  # of the database
+    recognise_s: float = 2  # that the database may take to say whether a file was received before
     page_bytes: int = 256 * 1024  # of rejected documents that are read at a time, and one document more
     json_bytes: int = 64 * 1024  # body of a portfolio
     header_bytes: int = 16 * 1024  # of a request

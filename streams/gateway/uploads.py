@@ -12,19 +12,20 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from schemas.events import BatchReceived
+from schemas.events import UPLOAD, BatchReceived
 from streams import metrics
 from streams.frames import FrameError
 from streams.gateway.access import tenant
 from streams.gateway.body import Body, IdleError
 from streams.gateway.coding import CodingError, TooLargeError
 from streams.gateway.context import Gateway, gateway_of
-from streams.gateway.delivery import Delivery
+from streams.gateway.delivery import Delivery, Origin
 from streams.gateway.digests import DigestError
 from streams.gateway.multipart import MultipartError
 from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError, retry_later
-from streams.gateway.replies import json
+from streams.gateway.recognition import recognised
+from streams.gateway.replies import flag, json
 
 log = structlog.get_logger()
 
@@ -50,25 +51,27 @@ class Fault(NamedTuple):
 
 
 async def upload(request: Request) -> Response:
-    """Take a batch; 202 when the broker has all of it."""
+    """Take a batch; 202 when the broker has all of it, 200 if it is the same file as one before."""
     originator, gateway = tenant(request), gateway_of(request)
+    forced = flag(request, "force")
     body = Body(request, gateway.limits)
     batch = batch_id(originator)
     structlog.contextvars.bind_contextvars(batch=batch)
     with _place(gateway):
         await _reachable(gateway)
-        delivery = Delivery(batch, originator, gateway.outlet, gateway.limits)
+        origin = Origin(UPLOAD, f"originator {originator}", datetime.now(UTC))
+        delivery = Delivery(batch, originator, origin, gateway.outlet, gateway.limits)
         try:
             fault = await receive(body.pieces(), delivery)
-            received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
+            received = await finish(gateway, delivery, fault, forced=forced)
         except BrokerError as refused:
             await failed(gateway, delivery, refused)
             members = {"batch": batch, "documents_kept": delivery.kept}
             raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
         finally:
             counted(delivery)
-    answer = answered(gateway, received, fault)
-    return json(answer, 202, {"Location": str(answer["status_url"])})
+    answer = answered(gateway, delivery, received, fault)
+    return json(answer) if received.same_as else json(answer, 202, {"Location": str(answer["status_url"])})
 
 
 def batch_id(originator: str) -> str:
@@ -113,6 +116,17 @@ async def receive(pieces: AsyncGenerator[bytes], delivery: Delivery) -> Fault | 
     return None
 
 
+async def finish(gateway: Gateway, delivery: Delivery, fault: Fault | None, *, forced: bool = False) -> BatchReceived:
+    """Publish what was received, and of which batch it is the same file unless that is not to be asked.
+
+    Raises:
+        BrokerError: the broker does not take it.
+    """
+    if fault:
+        return await delivery.finish(fault.reason, fault.position)
+    return await delivery.finish(same_as="" if forced else await recognised(gateway, delivery))
+
+
 async def _reachable(gateway: Gateway) -> None:
     """See that there is a broker before a byte is read.
 
@@ -143,21 +157,25 @@ def counted(delivery: Delivery) -> None:
     metrics.UPLOAD_REJECTED.labels(delivery.originator).inc(delivery.oversized)
 
 
-def answered(gateway: Gateway, received: BatchReceived, fault: Fault | None) -> dict[str, object]:
-    """What the sender of a batch is told.
+def answered(gateway: Gateway, delivery: Delivery, received: BatchReceived, fault: Fault | None) -> dict[str, object]:
+    """What the sender of a batch is told: of a file that was recognised, what the sender of the first was told, and that it was.
 
     Raises:
         ProblemError: the batch ended early by `fault`.
     """
     counts = {"documents": received.documents, "bytes": received.bytes, "oversized": received.oversized, "digest": received.digest}
     status = {"batch": received.batch, "originator": received.originator, **counts}
-    gateway.recent.add(received.batch, {**status, "state": "received", **({"error": received.error} if fault else {})})
-    log.info("batch received", error=received.error, position=received.position, **counts)
+    origin = {"way": received.way, "sender": received.sender, "same_as": received.same_as, "began_at": delivery.origin.began}
+    known = {**status, "state": "received", **origin, "received_at": datetime.now(UTC)}
+    gateway.recent.add(received.batch, {**known, "error": received.error} if fault else known)
+    log.info("batch received", error=received.error, position=received.position, same_as=received.same_as, **counts)
     metrics.UPLOADS.labels(received.originator, "failed" if fault else "done").inc()
-    where = f"/batches/{received.batch}"
+    first = received.same_as or received.batch
+    where = f"/batches/{first}"
     if fault:
         kept = {"batch": received.batch, "position": fault.position, "documents_kept": received.documents, "status_url": where}
         raise ProblemError(
             fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", **kept, **fault.members
         )
-    return {**status, "status_url": where}
+    again = {"recognised": True, "counted_as": received.batch} if received.same_as else {}
+    return {**status, "batch": first, "status_url": where, **again}
