@@ -8,7 +8,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # What of streams is pure itself: the cutting, routing, decoding and comparing of documents.
-PURE_STREAMS = {"streams.frames", "streams.partition", "streams.decode", "streams.layout", "streams.document", "streams.trace.difference"}
+PURE_STREAMS = {
+    "streams.frames",
+    "streams.partition",
+    "streams.decode",
+    "streams.layout",
+    "streams.document",
+    "streams.restoring",
+    "streams.supersession",
+    "streams.trace.difference",
+}
 # What an agent.py hands its work over to. It may not reach past it to Kafka, PostgreSQL or HTTP.
 INTERFACE = {"streams.topics", "streams.effects", "streams.guard", *PURE_STREAMS}
 IMPURE = {

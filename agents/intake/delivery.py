@@ -3,7 +3,7 @@
 The gateway writes three headers: `originator` (the tenant, from the credential), `batch`, and `positions` (uint64, little-endian: where in
 the batch's file each document begins). An originator that produces itself must give `originator`; without `batch` its messages of
 one day (of the record's time stamp, UTC) are one batch, and positions count within the message. A batch's id begins with its originator's
-and a dot, which no originator's id has: nobody adds to another's batch.
+and a dot, which no originator's id has: nobody adds to another's batch. A fourth header is the gateway's alone: `streams/supersession.py`.
 """
 
 from array import array
@@ -11,8 +11,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
+from struct import error as StructError  # noqa: N812 - an exception, named like one
 
+from streams import supersession
 from streams.frames import FrameError, split
+from streams.supersession import Supersession
 
 BATCH_LENGTH = 200
 
@@ -30,13 +33,14 @@ class Delivery:
     documents: list[bytes]
     positions: Sequence[int]
     fault: FrameError | None
+    supersedes: Sequence[Supersession | None] = ()  # of each document, or of none
 
 
 def unpack(value: bytes, headers: Sequence[tuple[str, bytes | None]], timestamp_ms: int, originators: Collection[str]) -> Delivery:
     """Read a message.
 
     Raises:
-        DeliveryError: the originator is not named, or not known.
+        DeliveryError: the originator is not named, or not known; or what is superseded is not said of each document.
     """
     given = dict(headers)
     originator = (given.get("originator") or b"").decode("ascii", "replace")
@@ -51,6 +55,19 @@ def unpack(value: bytes, headers: Sequence[tuple[str, bytes | None]], timestamp_
         batch = f"{originator}.direct-{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y%m%d}"
     documents, fault = split(value)
     positions = array("Q", (given.get("positions") or b"")[: 8 * len(documents)])
+    supersedes = _supersedes(given.get(supersession.HEADER), len(documents))
     if len(positions) != len(documents):
-        return Delivery(originator, batch, documents, [0, *accumulate(map(len, documents))][:-1], fault)
-    return Delivery(originator, batch, documents, positions, fault)
+        return Delivery(originator, batch, documents, [0, *accumulate(map(len, documents))][:-1], fault, supersedes)
+    return Delivery(originator, batch, documents, positions, fault, supersedes)
+
+
+def _supersedes(value: bytes | None, documents: int) -> Sequence[Supersession | None]:
+    if value is None:
+        return ()
+    try:
+        entries = supersession.unpack(value)
+    except StructError:
+        entries = []
+    if len(entries) != documents:
+        raise DeliveryError(f"the header `{supersession.HEADER}` does not have an entry for each of the {documents} documents")
+    return entries
