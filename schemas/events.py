@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-UPLOAD, INBOX = "upload", "inbox"
-WAYS: Final = (UPLOAD, INBOX)
+UPLOAD, INBOX, RESTART, DROP = "upload", "inbox", "restart", "drop"
+WAYS: Final = (UPLOAD, INBOX, RESTART, DROP)
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="event"):
@@ -33,6 +33,7 @@ class BatchReceived(Event, frozen=True, tag="batch.received"):
     sender: str = ""  # kind and id of the token, or the file in the originator's folder
     began_ms: int = 0  # Unix time when its first byte was waited for, by the gateway's clock
     same_as: str = ""  # the earlier batch of the same bytes, if it was recognised
+    restart_of: str = ""  # the batch that this one sends through again, or whose effect it undoes
 
 
 class BatchProgress(Event, frozen=True, tag="batch.progress"):

@@ -16,6 +16,7 @@ from streams.terminal import plain
 
 FOLLOW_S: Final = 1.0
 WIDTH: Final = 132  # columns: a narrower terminal breaks the lines itself, but an id is never cut off
+_AGAIN: Final = {"restart": ", restarted", "drop": ", drops another"}
 _LOOKS: Final = {"open": "cyan", "processing": "cyan", "done": "green", "done with rejections": "yellow", "failed": "red"}
 
 
@@ -54,7 +55,7 @@ def table_of(batches: Sequence[Mapping[str, Any]]) -> Table:
         changed = sum(counts[change] for change in Change) - counts[Change.CREATED]
         numbers = (counts[Change.CREATED], changed, counts["unchanged"], counts["stale"], counts["rejected"] + batch["oversized"])
         seconds = (batch["last_event"] - (batch["began_at"] or batch["first_event"])).total_seconds()
-        again = ", the same file again" if batch["same_as"] else ""
+        again = ", the same file again" if batch["same_as"] else _AGAIN.get(batch["way"], "")
         state = plain(batch["state"] + again, _LOOKS[batch["state"]])
         table.add_row(plain(batch["batch"]), state, of_all, *(f"{number:,}" for number in numbers), f"{seconds:.1f}")
     return table

@@ -27,6 +27,7 @@ _BATCH: Final = (
     "position",
     "sender",
     "same_as",
+    "restart_of",
     "began_at",
     "received_at",
     "first_event",
@@ -92,9 +93,9 @@ async def batch(pool: asyncpg.Pool, batch_id: str) -> dict[str, Any] | None:
     """One batch, or None if nothing is known of it (yet).
 
     Its keys: batch, originator, state, documents, processed, oversized, bytes, digest, error, position, way (`schemas.events.WAYS`, or
-    "direct": an originator produces it itself; empty: not known), sender, same_as (the first batch of the same bytes, or empty), began_at,
-    received_at (times, or None), first_event, last_event (times), counts (by outcome), reasons (of rejections: {reason, field, count}, the
-    most frequent first).
+    "direct": an originator produces it itself; empty: not known), sender, same_as (the first batch of the same bytes, or empty), restart_of
+    (the batch that this one restarts or drops, or empty), began_at, received_at (times, or None), first_event, last_event (times), counts
+    (by outcome), reasons (of rejections: {reason, field, count}, the most frequent first).
 
     `state` is "open" (an originator produces it itself), "processing", or for good: "done", "done with rejections", "failed" (cut off at
     `position`; what came before counts).

@@ -31,6 +31,7 @@ _DELIVERY: Final = (
     "way",
     "sender",
     "same_as",
+    "restart_of",
     "began_at",
     "received_at",
 )
@@ -88,7 +89,7 @@ def _head(key: str, batch: _Batch) -> tuple[Any, ...]:
 def _delivery(event: events.BatchReceived, at_ms: int) -> tuple[Any, ...]:
     counts = event.documents, event.bytes, event.digest, event.oversized, rows.clean(event.error), event.position
     began = _time(event.began_ms) if event.began_ms else None
-    return (*counts, event.way, rows.clean(event.sender), event.same_as, began, _time(at_ms))
+    return (*counts, event.way, rows.clean(event.sender), event.same_as, event.restart_of, began, _time(at_ms))
 
 
 def _time(ms: int) -> datetime:

@@ -42,6 +42,7 @@ class Gateway:
     outlet: Outlet
     database: Database
     recent: Recent
+    backups: str  # the store's URL; empty: none
     uploading: int = 0
     inbox: str = "not configured"
 

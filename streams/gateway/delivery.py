@@ -1,6 +1,7 @@
 """One batch on its way from the originator's file to the broker."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -16,14 +17,16 @@ from streams.gateway.outlet import BrokerError, Outlet
 from streams.gateway.splitter import Oversized, Splitter
 
 TOO_LARGE: Final = "larger than a document may be"
+More = Callable[[Chunk], Awaitable[Headers]]
 
 
 class Origin(NamedTuple):
-    """How a batch comes (`schemas.events.WAYS`), from whom, and since when."""
+    """How a batch comes (`schemas.events.WAYS`), from whom, since when, and which batch it restarts or drops."""
 
     way: str
     sender: str
     began: datetime
+    restart_of: str = ""
 
 
 class Delivery:
@@ -33,10 +36,11 @@ class Delivery:
     that the broker has acknowledged, so after a fault of the broker it is the least that it has.
     """
 
-    def __init__(self, batch: str, originator: str, origin: Origin, outlet: Outlet, limits: Limits) -> None:
+    def __init__(self, batch: str, originator: str, origin: Origin, outlet: Outlet, limits: Limits, more: More | None = None) -> None:
+        """`more` gives further headers of a chunk, before it is handed over."""
         self.batch, self.originator, self.origin = batch, originator, origin
         self.documents = self.size = self.oversized = self.kept = 0
-        self._outlet = outlet
+        self._outlet, self._more = outlet, more
         self._splitter = Splitter()
         self._chunker = Chunker(originator, topics.INGEST.partitions, limits.chunk_bytes, limits.chunk_documents)
         self._digest = xxhash.xxh3_128()
@@ -60,7 +64,7 @@ class Delivery:
         cut = self._splitter.feed(piece)
         self.documents += len(cut.docs) + len(cut.oversized)
         for chunk in self._chunker.add(cut.positions, cut.docs):
-            await self._put(self._ingest(chunk), chunk.documents)
+            await self._put(await self._ingest(chunk), chunk.documents)
         for large in cut.oversized:
             await self._put(self._rejected(large), 1)
             self.oversized += 1
@@ -84,7 +88,7 @@ class Delivery:
             BrokerError: the broker does not take it.
         """
         for chunk in self._chunker.rest():
-            await self._put(self._ingest(chunk), chunk.documents)
+            await self._put(await self._ingest(chunk), chunk.documents)
         await self._outlet.settled(list(self._acks))
         self._check()
         return await self._publish(self.documents, error, position, same_as)
@@ -111,6 +115,7 @@ class Delivery:
             sender=self.origin.sender,
             began_ms=int(self.origin.began.timestamp() * 1000),
             same_as=same_as,
+            restart_of=self.origin.restart_of,
         )
         await self._outlet.write(Record(topics.BATCHES, self.batch.encode(), events.encode(event)))
         return event
@@ -132,9 +137,10 @@ class Delivery:
         if self._refused:
             raise BrokerError(str(self._refused)) from self._refused
 
-    def _ingest(self, chunk: Chunk) -> Record:
+    async def _ingest(self, chunk: Chunk) -> Record:
         headers: Headers = (("originator", self.originator.encode()), ("batch", self.batch.encode()), ("positions", chunk.positions))
-        return Record(topics.INGEST, None, chunk.value, chunk.partition, headers)
+        more = await self._more(chunk) if self._more else ()
+        return Record(topics.INGEST, None, chunk.value, chunk.partition, (*headers, *more))
 
     def _rejected(self, large: Oversized) -> Record:
         asset = (identify(large.head).asset or b"").decode(errors="replace")

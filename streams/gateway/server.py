@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from streams.gateway import assets, batches, health, investments, pages, portfolios, uploads
+from streams.gateway import assets, batches, health, investments, pages, portfolios, restarts, uploads
 from streams.gateway.context import Gateway, Recent
 from streams.gateway.database import Database
 from streams.gateway.edge import Edge
@@ -39,6 +39,7 @@ ROUTES = (
     Route("/originators/{originator}/assets/{asset}", assets.asset),
     Route("/batches/{batch}", batches.batch, name="batch"),
     Route("/batches/{batch}/rejected", batches.rejected),
+    Route("/batches/{batch}/restart", restarts.restart, methods=["POST"]),
     Route("/portfolios", portfolios.place, methods=["POST"]),
     Route("/portfolios/{portfolio}", portfolios.close, methods=["DELETE"]),
     Route("/investments", investments.investments),
@@ -55,7 +56,7 @@ def app(settings: Settings, limits: Limits) -> Starlette:
         raise SettingsError(f"TRANCHE_SECRET: must be set, with at least {SECRET_CHARACTERS_MIN} characters")
     originators = settings.load_catalog().originators
     outlet, database = Outlet(settings.kafka, limits), Database(settings.postgres, limits)
-    gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent))
+    gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent), settings.backups)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

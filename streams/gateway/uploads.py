@@ -57,8 +57,8 @@ async def upload(request: Request) -> Response:
     body = Body(request, gateway.limits)
     batch = batch_id(originator)
     structlog.contextvars.bind_contextvars(batch=batch)
-    with _place(gateway):
-        await _reachable(gateway)
+    with place(gateway):
+        await reachable(gateway)
         origin = Origin(UPLOAD, f"originator {originator}", datetime.now(UTC))
         delivery = Delivery(batch, originator, origin, gateway.outlet, gateway.limits)
         try:
@@ -84,7 +84,7 @@ def batch_id(originator: str) -> str:
 
 
 @contextmanager
-def _place(gateway: Gateway) -> Iterator[None]:
+def place(gateway: Gateway) -> Iterator[None]:
     """One of the places for uploads, held while the body runs.
 
     Raises:
@@ -127,7 +127,7 @@ async def finish(gateway: Gateway, delivery: Delivery, fault: Fault | None, *, f
     return await delivery.finish(same_as="" if forced else await recognised(gateway, delivery))
 
 
-async def _reachable(gateway: Gateway) -> None:
+async def reachable(gateway: Gateway) -> None:
     """See that there is a broker before a byte is read.
 
     Raises:
@@ -139,9 +139,9 @@ async def _reachable(gateway: Gateway) -> None:
         raise retry_later("broker-unavailable", f"{absent}. Nothing was read.", gateway.limits.retry_s) from absent
 
 
-async def failed(gateway: Gateway, delivery: Delivery, refused: BrokerError) -> None:
-    """Publish the broker's fault, if the broker takes that."""
-    log.warning("broker refused", reason=str(refused), documents_kept=delivery.kept, bytes=delivery.size)
+async def failed(gateway: Gateway, delivery: Delivery, refused: Exception) -> None:
+    """Publish what ended a delivery, a fault of the broker most often, if the broker takes that."""
+    log.warning("delivery failed", reason=str(refused), documents_kept=delivery.kept, bytes=delivery.size)
     metrics.UPLOADS.labels(delivery.originator, "refused").inc()
     try:
         async with asyncio.timeout(gateway.limits.connect_s):
@@ -165,9 +165,9 @@ def answered(gateway: Gateway, delivery: Delivery, received: BatchReceived, faul
     """
     counts = {"documents": received.documents, "bytes": received.bytes, "oversized": received.oversized, "digest": received.digest}
     status = {"batch": received.batch, "originator": received.originator, **counts}
-    origin = {"way": received.way, "sender": received.sender, "same_as": received.same_as, "began_at": delivery.origin.began}
-    known = {**status, "state": "received", **origin, "received_at": datetime.now(UTC)}
-    gateway.recent.add(received.batch, {**known, "error": received.error} if fault else known)
+    origin = {"way": received.way, "sender": received.sender, "same_as": received.same_as, "restart_of": received.restart_of}
+    known = {**status, "state": "received", **origin, "began_at": delivery.origin.began, "received_at": datetime.now(UTC)}
+    gateway.recent.add(received.batch, {**known, "error": received.error} if received.error else known)
     log.info("batch received", error=received.error, position=received.position, same_as=received.same_as, **counts)
     metrics.UPLOADS.labels(received.originator, "failed" if fault else "done").inc()
     first = received.same_as or received.batch

@@ -63,6 +63,8 @@ def _state(row: Mapping[str, Any]) -> Markup:
         parts.append(tag("span", f"byte {row['position']:,}: {row['error']}", class_="fault"))
     if row["same_as"]:
         parts.append(link("the same file again", "", batch=row["same_as"]))
+    if row["restart_of"]:
+        parts.append(link(f"{row['way']} of a batch", "", batch=row["restart_of"]))
     return join(parts)
 
 
