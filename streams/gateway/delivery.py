@@ -13,6 +13,7 @@ from streams.gateway.chunks import Chunk, Chunker
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import BrokerError, Outlet
 from streams.gateway.splitter import Oversized, Splitter
+from streams.gateway.spooled import Spooled
 
 TOO_LARGE: Final = "larger than a document may be"
 
@@ -24,8 +25,9 @@ class Delivery:
     that the broker has acknowledged, so after a fault of the broker it is the least that it has.
     """
 
-    def __init__(self, batch: str, originator: str, outlet: Outlet, limits: Limits) -> None:
-        self.batch, self.originator = batch, originator
+    def __init__(self, batch: str, originator: str, outlet: Outlet, limits: Limits, spooled: Spooled | None = None) -> None:
+        """`spooled` keeps the file until it is backed up."""
+        self.batch, self.originator, self._spooled = batch, originator, spooled
         self.documents = self.size = self.oversized = self.kept = 0
         self._outlet = outlet
         self._splitter = Splitter()
@@ -39,8 +41,10 @@ class Delivery:
 
         Raises:
             FrameError: the sequence cannot be cut further. What came before is good, and is handed over by `finish`.
-            BrokerError: the broker does not take it.
+            BrokerError: the broker does not take it. SpoolError: there is no room to keep it until it is backed up.
         """
+        if self._spooled:
+            await self._spooled.write(piece, self.kept, self.oversized)
         self._digest.update(piece)
         self.size += len(piece)
         cut = self._splitter.feed(piece)
@@ -87,7 +91,11 @@ class Delivery:
         event = events.BatchReceived(
             self.batch, self.originator, documents, self.size, self._digest.hexdigest(), self.oversized, error, position
         )
+        if self._spooled:
+            self._spooled.ending(event)
         await self._outlet.write(Record(topics.BATCHES, self.batch.encode(), events.encode(event)))
+        if self._spooled:
+            self._spooled.ended(event)
         return event
 
     async def _put(self, record: Record, documents: int) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -25,8 +25,16 @@ from streams.gateway.multipart import MultipartError
 from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError, retry_later
 from streams.gateway.replies import json
+from streams.gateway.spooled import Spooled, SpoolError
 
 log = structlog.get_logger()
+
+
+SPOOL_FULL, UNREADABLE = "spool-full", "unreadable"
+
+
+class FileError(Exception):
+    """A file of the inbox cannot be read, or not to its end."""
 
 
 # What ends an upload at the byte that it has reached: status and kind.
@@ -36,6 +44,8 @@ ENDS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     TooLargeError: (413, "too-large"),
     IdleError: (408, "idle"),
     ClientDisconnect: (499, "idle"),
+    SpoolError: (503, SPOOL_FULL),
+    FileError: (500, UNREADABLE),  # nobody is answered so: the file stays
 }
 
 
@@ -57,16 +67,17 @@ async def upload(request: Request) -> Response:
     structlog.contextvars.bind_contextvars(batch=batch)
     with _place(gateway):
         await _reachable(gateway)
-        delivery = Delivery(batch, originator, gateway.outlet, gateway.limits)
-        try:
-            fault = await receive(body.pieces(), delivery)
-            received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
-        except BrokerError as refused:
-            await failed(gateway, delivery, refused)
-            members = {"batch": batch, "documents_kept": delivery.kept}
-            raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
-        finally:
-            counted(delivery)
+        async with _spooled(gateway, batch) as spooled:
+            delivery = Delivery(batch, originator, gateway.outlet, gateway.limits, spooled)
+            try:
+                fault = await receive(body.pieces(), delivery)
+                received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
+            except BrokerError as refused:
+                await failed(gateway, delivery, refused)
+                members = {"batch": batch, "documents_kept": delivery.kept}
+                raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
+            finally:
+                counted(delivery)
     answer = answered(gateway, received, fault)
     return json(answer, 202, {"Location": str(answer["status_url"])})
 
@@ -94,6 +105,21 @@ def _place(gateway: Gateway) -> Iterator[None]:
         yield
     finally:
         gateway.uploading -= 1
+
+
+@asynccontextmanager
+async def _spooled(gateway: Gateway, batch: str) -> AsyncIterator[Spooled | None]:
+    """The place of a batch in the spool.
+
+    Raises:
+        ProblemError: 503, there is no room in it.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            spooled = await stack.enter_async_context(gateway.spooled(batch))
+        except SpoolError as full:
+            raise retry_later(SPOOL_FULL, f"{full}. Nothing was read.", gateway.limits.retry_s) from full
+        yield spooled
 
 
 async def receive(pieces: AsyncGenerator[bytes], delivery: Delivery) -> Fault | None:
@@ -156,8 +182,9 @@ def answered(gateway: Gateway, received: BatchReceived, fault: Fault | None) -> 
     metrics.UPLOADS.labels(received.originator, "failed" if fault else "done").inc()
     where = f"/batches/{received.batch}"
     if fault:
+        later = {"Retry-After": str(gateway.limits.retry_s)} if fault.status == 503 else None
         kept = {"batch": received.batch, "position": fault.position, "documents_kept": received.documents, "status_url": where}
         raise ProblemError(
-            fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", **kept, **fault.members
+            fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", later, **kept, **fault.members
         )
     return {**status, "status_url": where}
