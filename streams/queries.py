@@ -173,9 +173,7 @@ async def rejections(pool: asyncpg.Pool, *, batch: str | None = None, limit: int
     return [dict(row) for row in await pool.fetch(sql, limit, *(() if batch is None else (batch,)))]
 
 
-async def rejected(
-    pool: asyncpg.Pool, batch_id: str, after: Place | None = None, most_bytes: int = 256 * 1024
-) -> tuple[list[bytes], Place | None]:
+async def rejected(pool: asyncpg.Pool, batch_id: str, after: Place | None, most_bytes: int) -> tuple[list[bytes], Place | None]:
     """A page of a batch's rejected documents that are whole, in the order of their positions, and the place of its last; None without any.
 
     A page ends with the document that brings it to `most_bytes`. Pages follow each other by place: those of a batch that is still being

@@ -2,8 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 
@@ -11,6 +12,8 @@ from schemas.catalog import Originator
 from streams.gateway.database import Database
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import Outlet
+from streams.gateway.spool import Spool
+from streams.gateway.spooled import Spooled
 
 
 class Recent:
@@ -34,6 +37,19 @@ class Recent:
         return ((batch, status) for batch, status in self._batches.items() if status["originator"] == originator)
 
 
+class InboxState(NamedTuple):
+    """Whether the inbox is watched. `fault` is what ended that; the gateway is unhealthy then."""
+
+    says: str
+    fault: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.says}: {self.fault}" if self.fault else self.says
+
+
+NO_INBOX: Final = InboxState("not configured")
+
+
 @dataclass(slots=True)
 class Gateway:
     secret: str
@@ -44,7 +60,12 @@ class Gateway:
     recent: Recent
     backups: str  # the store's URL; empty: none
     uploading: int = 0
-    inbox: str = "not configured"
+    inbox: InboxState = NO_INBOX
+    spool: Spool | None = None  # without backups there is none
+
+    def spooled(self, batch: str) -> AbstractAsyncContextManager[Spooled | None]:
+        """The place of a new batch in the spool, if there is one, as `Spool.open`."""
+        return self.spool.open(batch) if self.spool else nullcontext()
 
 
 def gateway_of(request: Request) -> Gateway:

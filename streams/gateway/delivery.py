@@ -15,6 +15,7 @@ from streams.gateway.chunks import Chunk, Chunker
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import BrokerError, Outlet
 from streams.gateway.splitter import Oversized, Splitter
+from streams.gateway.spooled import Spooled
 
 TOO_LARGE: Final = "larger than a document may be"
 More = Callable[[Chunk], Awaitable[Headers]]
@@ -36,9 +37,19 @@ class Delivery:
     that the broker has acknowledged, so after a fault of the broker it is the least that it has.
     """
 
-    def __init__(self, batch: str, originator: str, origin: Origin, outlet: Outlet, limits: Limits, more: More | None = None) -> None:
-        """`more` gives further headers of a chunk, before it is handed over."""
-        self.batch, self.originator, self.origin = batch, originator, origin
+    def __init__(
+        self,
+        batch: str,
+        originator: str,
+        origin: Origin,
+        outlet: Outlet,
+        limits: Limits,
+        *,
+        spooled: Spooled | None = None,
+        more: More | None = None,
+    ) -> None:
+        """`spooled` keeps the file until it is backed up; `more` gives further headers of a chunk, before it is handed over."""
+        self.batch, self.originator, self.origin, self._spooled = batch, originator, origin, spooled
         self.documents = self.size = self.oversized = self.kept = 0
         self._outlet, self._more = outlet, more
         self._splitter = Splitter()
@@ -57,8 +68,10 @@ class Delivery:
 
         Raises:
             FrameError: the sequence cannot be cut further. What came before is good, and is handed over by `finish`.
-            BrokerError: the broker does not take it.
+            BrokerError: the broker does not take it. SpoolError: there is no room to keep it until it is backed up.
         """
+        if self._spooled:
+            await self._spooled.write(piece, self.kept, self.oversized)
         self._digest.update(piece)
         self.size += len(piece)
         cut = self._splitter.feed(piece)
@@ -117,7 +130,11 @@ class Delivery:
             same_as=same_as,
             restart_of=self.origin.restart_of,
         )
+        if self._spooled:
+            self._spooled.ending(event)
         await self._outlet.write(Record(topics.BATCHES, self.batch.encode(), events.encode(event)))
+        if self._spooled:
+            self._spooled.ended(event)
         return event
 
     async def _put(self, record: Record, documents: int) -> None:

@@ -25,6 +25,7 @@ TITLES = {
     "media-type": "The body has a type that is not taken here",
     "multipart": "The multipart body is damaged",
     "no-backup": "There is no backup of this batch",
+    "spool-full": "There is no room to keep it until it is backed up",
     "too-large": "The body is too large",
     "too-many-uploads": "Too many uploads at a time",
     "unauthorized": "A valid token is needed",

@@ -28,11 +28,12 @@ from streams.gateway.access import caller
 from streams.gateway.batches import status_of
 from streams.gateway.chunks import Chunk, positions_of
 from streams.gateway.context import Gateway, gateway_of
-from streams.gateway.delivery import Delivery, Origin
+from streams.gateway.delivery import Delivery, More, Origin
 from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError, retry_later
 from streams.gateway.replies import flag, json
-from streams.gateway.uploads import answered, batch_id, counted, failed, place, reachable, receive
+from streams.gateway.spooled import Spooled
+from streams.gateway.uploads import SPOOL_FULL, answered, batch_id, counted, failed, kept, place, reachable, receive
 from streams.supersession import HEADER, STALE, Supersession, pack
 
 FINAL: Final = ("done", "done with rejections", "failed")
@@ -132,7 +133,7 @@ class _Restart:
         if stored < self._versions:
             detail = f"{stored} of the batch's {self._versions} versions are stored; nothing was done. Try again."
             raise ProblemError(409, "unfinished-batch", detail, batch=self.first)
-        delivery = self._delivery(DROP, self._undoing)
+        delivery = self._delivery(batch_id(self._originator), DROP, self._undoing)
         counts = Counter(restored=0, recalled=0, kept=0)
         async with _counting(self._gateway, delivery), aclosing(database.affected(self._originator, self.first)) as effects:
             async for effect in effects:
@@ -148,17 +149,19 @@ class _Restart:
         Raises:
             ProblemError: 503, broker, database or backups do not answer.
         """
-        delivery = self._delivery(RESTART, self._late)
-        async with _counting(self._gateway, delivery):
-            fault = await receive(_pieces(self._gateway, backups, self.first), delivery)
-            received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
-        return answered(self._gateway, delivery, received, None)
-
-    def _delivery(self, way: str, more: Any) -> Delivery:
         batch = batch_id(self._originator)
+        async with kept(self._gateway, batch) as spooled:
+            delivery = self._delivery(batch, RESTART, self._late, spooled)
+            async with _counting(self._gateway, delivery):
+                fault = await receive(_pieces(self._gateway, backups, self.first), delivery)
+                received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
+        # Where the first one broke off, so does this: that is no news.
+        return answered(self._gateway, delivery, received, fault if fault and fault.kind == SPOOL_FULL else None)
+
+    def _delivery(self, batch: str, way: str, more: More, spooled: Spooled | None = None) -> Delivery:
         self._ours.append(batch)
         origin = Origin(way, self._sender, datetime.now(UTC), self.first)
-        return Delivery(batch, self._originator, origin, self._gateway.outlet, self._gateway.limits, more)
+        return Delivery(batch, self._originator, origin, self._gateway.outlet, self._gateway.limits, spooled=spooled, more=more)
 
     async def _undo(self, effect: Any, delivery: Delivery, counts: Counter[str]) -> None:
         from streams.restoring import undo  # noqa: PLC0415 - bson, which a gateway that only takes uploads does not need

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -26,8 +26,16 @@ from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError, retry_later
 from streams.gateway.recognition import recognised
 from streams.gateway.replies import flag, json
+from streams.gateway.spooled import Spooled, SpoolError
 
 log = structlog.get_logger()
+
+
+SPOOL_FULL, UNREADABLE = "spool-full", "unreadable"
+
+
+class FileError(Exception):
+    """A file of the inbox cannot be read, or not to its end."""
 
 
 # What ends an upload at the byte that it has reached: status and kind.
@@ -37,6 +45,8 @@ ENDS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     TooLargeError: (413, "too-large"),
     IdleError: (408, "idle"),
     ClientDisconnect: (499, "idle"),
+    SpoolError: (503, SPOOL_FULL),
+    FileError: (500, UNREADABLE),  # nobody is answered so: the file stays
 }
 
 
@@ -57,19 +67,20 @@ async def upload(request: Request) -> Response:
     body = Body(request, gateway.limits)
     batch = batch_id(originator)
     structlog.contextvars.bind_contextvars(batch=batch)
+    origin = Origin(UPLOAD, f"originator {originator}", datetime.now(UTC))
     with place(gateway):
         await reachable(gateway)
-        origin = Origin(UPLOAD, f"originator {originator}", datetime.now(UTC))
-        delivery = Delivery(batch, originator, origin, gateway.outlet, gateway.limits)
-        try:
-            fault = await receive(body.pieces(), delivery)
-            received = await finish(gateway, delivery, fault, forced=forced)
-        except BrokerError as refused:
-            await failed(gateway, delivery, refused)
-            members = {"batch": batch, "documents_kept": delivery.kept}
-            raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
-        finally:
-            counted(delivery)
+        async with kept(gateway, batch) as spooled:
+            delivery = Delivery(batch, originator, origin, gateway.outlet, gateway.limits, spooled=spooled)
+            try:
+                fault = await receive(body.pieces(), delivery)
+                received = await finish(gateway, delivery, fault, forced=forced)
+            except BrokerError as refused:
+                await failed(gateway, delivery, refused)
+                members = {"batch": batch, "documents_kept": delivery.kept}
+                raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
+            finally:
+                counted(delivery)
     answer = answered(gateway, delivery, received, fault)
     return json(answer) if received.same_as else json(answer, 202, {"Location": str(answer["status_url"])})
 
@@ -97,6 +108,21 @@ def place(gateway: Gateway) -> Iterator[None]:
         yield
     finally:
         gateway.uploading -= 1
+
+
+@asynccontextmanager
+async def kept(gateway: Gateway, batch: str) -> AsyncIterator[Spooled | None]:
+    """The place of a batch in the spool.
+
+    Raises:
+        ProblemError: 503, there is no room in it.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            spooled = await stack.enter_async_context(gateway.spooled(batch))
+        except SpoolError as full:
+            raise retry_later(SPOOL_FULL, f"{full}. Nothing was read.", gateway.limits.retry_s) from full
+        yield spooled
 
 
 async def receive(pieces: AsyncGenerator[bytes], delivery: Delivery) -> Fault | None:
@@ -173,9 +199,10 @@ def answered(gateway: Gateway, delivery: Delivery, received: BatchReceived, faul
     first = received.same_as or received.batch
     where = f"/batches/{first}"
     if fault:
+        later = {"Retry-After": str(gateway.limits.retry_s)} if fault.status == 503 else None
         kept = {"batch": received.batch, "position": fault.position, "documents_kept": received.documents, "status_url": where}
         raise ProblemError(
-            fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", **kept, **fault.members
+            fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", later, **kept, **fault.members
         )
     again = {"recognised": True, "counted_as": received.batch} if received.same_as else {}
     return {**status, "batch": first, "status_url": where, **again}

@@ -8,28 +8,51 @@ import httpx
 import pytest
 
 from streams.embedded.ports import free_port
-from tests.gateway.conftest import published, serve
+from tests.gateway.conftest import book, published, serve
 
-__all__ = ["published", "serve"]
+__all__ = ["book", "published"]
+
+
+@pytest.fixture(name="serve")
+def _serve():
+    return serve
+
+
+class Server:
+    """An S3 server that can be away. AWS's variables lead to it."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environ = {
+            "AWS_ACCESS_KEY_ID": "k",
+            "AWS_SECRET_ACCESS_KEY": "s",
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ENDPOINT_URL": self.url,
+        }
+
+    def start(self):
+        command = [sys.executable, "-m", "moto.server", "-p", str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert any(b"Running on" in line for line in self._process.stderr)
+
+    def stop(self):
+        self._process.kill()
+        self._process.communicate()
+
+    def bucket(self, name):
+        """Make a bucket; the URL of a store in it."""
+        assert httpx.put(f"{self.url}/{name}", trust_env=False).status_code == 200
+        return f"s3://{name}/books"
 
 
 @pytest.fixture(scope="session")
 def s3():
-    """Call it with the name of a bucket, which is made: the URL of the store. AWS's variables lead to the server."""
-    port = free_port()
-    where = f"http://127.0.0.1:{port}"
-    environ = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
-    before = dict(os.environ)
-    os.environ.update(environ, AWS_ENDPOINT_URL=where)
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    with server, server.stdout as said:
-        assert any(b"Running on" in line for line in said)
-
-        def bucket(name):
-            assert httpx.put(f"{where}/{name}", trust_env=False).status_code == 200
-            return f"s3://{name}/books"
-
-        yield bucket
-        server.kill()
+    server, before = Server(), dict(os.environ)
+    os.environ.update(server.environ)
+    server.start()
+    yield server
+    server.stop()
     os.environ.clear()
     os.environ.update(before)

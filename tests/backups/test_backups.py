@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(params=["folder", "s3"])
 def store(request, tmp_path):
-    url = request.getfixturevalue("s3")(f"b{abs(hash(tmp_path))}") if request.param == "s3" else f"file://{tmp_path}/new/folder"
+    url = request.getfixturevalue("s3").bucket(f"b{abs(hash(tmp_path))}") if request.param == "s3" else f"file://{tmp_path}/new/folder"
     return Backups(url)
 
 
@@ -75,7 +75,7 @@ async def test_an_id_that_the_gateway_has_not_made_is_unknown(tmp_path, batch):
 
 
 async def test_a_store_that_is_away_says_so_in_one_line(s3):
-    s3("there")
+    s3.bucket("there")
     await Backups("s3://there").check()
     with pytest.raises(StoreError, match="404"):
         await Backups("s3://not-there").check()

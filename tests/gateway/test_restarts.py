@@ -46,7 +46,7 @@ def told(store):
 @pytest.fixture
 async def backups(tmp_path):
     """URL of a store that has a backup of BAD: loans 0 to 1,499."""
-    url = tmp_path.as_uri()
+    url = (tmp_path / "backups").as_uri()
 
     async def pieces():
         yield b"".join(book(1500))
@@ -75,14 +75,14 @@ async def sent(published, batch):
 
 
 async def test_each_asset_of_the_batch_gets_the_version_before_it_or_a_recall_and_later_ones_are_left_alone(
-    serve, kafka, database, store, told, backups, published
+    serve, kafka, database, store, told, backups, published, tmp_path
 ):
     before = [version(1, f"loan-{n}", "bluebird.0", digest=bytes([n % 256] * 16)) for n in range(900)]
     bad = [version(2, f"loan-{n}", BAD) for n in range(900)] + [version(1, f"loan-{n}", BAD) for n in range(900, 1200)]
     later = [version(3, f"loan-{n}", LATER) for n in range(500)]
     await feed(store, SINKS[topics.ASSESSED], [message(topics.ASSESSED, assessed(*before, *bad, *later))])
     await told("bluebird.0", BAD, LATER, documents=1200, created=1200)
-    async with serve(kafka, database, backups=backups) as client:
+    async with serve(kafka, database, HOME=tmp_path, BACKUPS=backups) as client:
         answer = (await restart(client, "?drop=true")).json()
     dropped = answer["dropped"]
     assert (dropped["restored"], dropped["recalled"], dropped["kept"]) == (400, 300, 500)
@@ -112,12 +112,12 @@ async def test_each_asset_of_the_batch_gets_the_version_before_it_or_a_recall_an
     ],
 )
 async def test_what_cannot_be_restarted_is_refused_and_nothing_is_done(
-    serve, kafka, database, store, told, backups, published, created, stored, query, status, kind
+    serve, kafka, database, store, told, backups, published, tmp_path, created, stored, query, status, kind
 ):
     await told(BAD, created=created)
     if stored:
         await feed(store, SINKS[topics.ASSESSED], [message(topics.ASSESSED, assessed(version(1, "loan-1", BAD)))])
-    async with serve(kafka, database, backups=backups) as client:
+    async with serve(kafka, database, HOME=tmp_path, BACKUPS=backups) as client:
         answer = await restart(client, query)
     assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (status, kind)
     assert await published(topics.INGEST) == []
@@ -125,7 +125,7 @@ async def test_what_cannot_be_restarted_is_refused_and_nothing_is_done(
 
 async def test_without_a_backup_a_batch_cannot_be_restarted_and_others_have_no_say_in_it(serve, kafka, database, told, tmp_path):
     await told(BAD, LATER)
-    async with serve(kafka, database, backups=tmp_path.as_uri()) as client, serve(kafka, database) as without:
+    async with serve(kafka, database, HOME=tmp_path, BACKUPS=tmp_path.as_uri()) as client, serve(kafka, database) as without:
         answers = [await restart(client), await restart(without), await restart(client, batch="bluebird.none")]
         assert [answer.status_code for answer in answers] == [409, 409, 404]
         assert (await restart(client, kind="originator", name="harbor")).status_code == 403
