@@ -10,6 +10,9 @@ from typing import Final
 
 import msgspec
 
+UPLOAD, INBOX, RESTART, DROP = "upload", "inbox", "restart", "drop"
+WAYS: Final = (UPLOAD, INBOX, RESTART, DROP)
+
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="event"):
     """The base of all events: immutable, strict on reading, tagged by the field `event`."""
@@ -26,6 +29,11 @@ class BatchReceived(Event, frozen=True, tag="batch.received"):
     oversized: int = 0  # rejected by the gateway itself, counted in documents
     error: str = ""
     position: int = 0
+    way: str = ""  # how it came, one of WAYS
+    sender: str = ""  # kind and id of the token, or the file in the originator's folder
+    began_ms: int = 0  # Unix time when its first byte was waited for, by the gateway's clock
+    same_as: str = ""  # the earlier batch of the same bytes, if it was recognised
+    restart_of: str = ""  # the batch that this one sends through again, or whose effect it undoes
 
 
 class BatchProgress(Event, frozen=True, tag="batch.progress"):

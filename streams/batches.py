@@ -16,6 +16,7 @@ from streams.terminal import plain
 
 FOLLOW_S: Final = 1.0
 WIDTH: Final = 132  # columns: a narrower terminal breaks the lines itself, but an id is never cut off
+_AGAIN: Final = {"restart": ", restarted", "drop": ", drops another"}
 _LOOKS: Final = {"open": "cyan", "processing": "cyan", "done": "green", "done with rejections": "yellow", "failed": "red"}
 
 
@@ -52,7 +53,8 @@ def table_of(batches: Sequence[Mapping[str, Any]]) -> Table:
         counts, done = batch["counts"], batch["processed"] + batch["oversized"]
         of_all = f"{done:,} of {batch['documents']:,}" if batch["state"] == "processing" else f"{done:,}"
         numbers = (counts[Change.CREATED], changed(counts), counts["unchanged"], counts["stale"], counts["rejected"] + batch["oversized"])
-        seconds = (batch["last_event"] - batch["first_event"]).total_seconds()
-        state = plain(batch["state"], _LOOKS[batch["state"]])
+        seconds = (batch["last_event"] - (batch["began_at"] or batch["first_event"])).total_seconds()
+        again = ", the same file again" if batch["same_as"] else _AGAIN.get(batch["way"], "")
+        state = plain(batch["state"] + again, _LOOKS[batch["state"]])
         table.add_row(plain(batch["batch"]), state, of_all, *(f"{number:,}" for number in numbers), f"{seconds:.1f}")
     return table

@@ -13,6 +13,7 @@ from schemas.catalog import CatalogError
 from streams import checkout
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
+from streams.restart import restart
 from streams.settings import Settings, SettingsError
 from streams.tokens import KINDS, Kind, TokenError, issue
 
@@ -36,6 +37,9 @@ class _Commands(click.Group):
 @click.version_option(package_name="tranche")
 def main() -> None:
     """Tranche: a lending marketplace as a streaming dataflow on Kafka. Settings are TRANCHE_* variables; options go before them."""
+
+
+main.add_command(restart)
 
 
 def _home(command: C) -> C:

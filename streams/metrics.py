@@ -47,6 +47,10 @@ UPLOADS: Final = Counter("tranche_uploads", "Batches uploaded, by outcome: done,
 UPLOAD_BYTES: Final = Counter("tranche_upload_bytes", "Bytes of uploads received", ["originator"])
 UPLOAD_DOCUMENTS: Final = Counter("tranche_upload_documents", "Asset documents of uploads handed to the broker", ["originator"])
 UPLOAD_REJECTED: Final = Counter("tranche_upload_rejected", "Asset documents of uploads that the gateway itself rejected", ["originator"])
+SPOOL_BYTES: Final = Gauge("tranche_spool_bytes", "Bytes of batches that are not backed up and processed yet")
+SPOOL_BATCHES: Final = Gauge("tranche_spool_batches", "Batches that are not backed up and processed yet")
+SPOOL_OLDEST: Final = Gauge("tranche_spool_oldest_seconds", "Age of the oldest of them; 0 without")
+STORE_UP: Final = Gauge("tranche_backup_store_up", "1 while the object store takes backups; 0 also without backups")
 
 
 def step(agent: str, partition: int, *, messages: int, rows: int, poison: int, seconds: float) -> None:

@@ -4,6 +4,7 @@ Rows come as dicts of what JSON has, and of datetimes, days and, in a rejection'
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -24,9 +25,23 @@ _BATCH: Final = (
     "digest",
     "error",
     "position",
+    "sender",
+    "same_as",
+    "restart_of",
+    "began_at",
+    "received_at",
     "first_event",
     "last_event",
 )
+# What is not received yet may still come, so each of its events counts.
+_OTHER: Final = """
+    SELECT coalesce(received_at, last_event) FROM batches
+    WHERE originator = $1 AND NOT (received AND error = '' AND digest = $2 AND bytes = $3)
+    ORDER BY coalesce(received_at, last_event) DESC LIMIT 1"""
+_SAME: Final = """
+    SELECT batch, began_at, received_at FROM batches
+    WHERE originator = $1 AND received AND error = '' AND digest = $2 AND bytes = $3 AND began_at > coalesce($4, '-infinity'::timestamptz)
+    ORDER BY received_at LIMIT 1"""
 _REASONS: Final = """
     SELECT reason, field, count(*) AS count FROM rejections WHERE batch = $1
     GROUP BY reason, field ORDER BY count DESC, field, reason LIMIT $2"""
@@ -77,8 +92,10 @@ class CursorError(ValueError):
 async def batch(pool: asyncpg.Pool, batch_id: str) -> dict[str, Any] | None:
     """One batch, or None if nothing is known of it (yet).
 
-    Its keys: batch, originator, state, documents, processed, oversized, bytes, digest, error, position, first_event, last_event (times),
-    counts (by outcome), reasons (of rejections: {reason, field, count}, the most frequent first).
+    Its keys: batch, originator, state, documents, processed, oversized, bytes, digest, error, position, way (`schemas.events.WAYS`, or
+    "direct": an originator produces it itself; empty: not known), sender, same_as (the first batch of the same bytes, or empty), restart_of
+    (the batch that this one restarts or drops, or empty), began_at, received_at (times, or None), first_event, last_event (times), counts
+    (by outcome), reasons (of rejections: {reason, field, count}, the most frequent first).
 
     `state` is "open" (an originator produces it itself), "processing", or for good: "done", "done with rejections", "failed" (cut off at
     `position`; what came before counts).
@@ -98,7 +115,18 @@ async def batches(pool: asyncpg.Pool, originator: str | None = None, limit: int 
 
 def batch_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of batch_states as `batch` answers it, without reasons."""
-    return {**{name: row[name] for name in _BATCH}, "counts": {name: row[name] for name in OUTCOMES}}
+    way = row["way"] if row["received"] else "direct"
+    return {**{name: row[name] for name in _BATCH}, "way": way, "counts": {name: row[name] for name in OUTCOMES}}
+
+
+async def same(pool: asyncpg.Pool, originator: str, digest: str, size: int) -> tuple[datetime | None, Any]:
+    """When the originator's last batch of other content came, and the first of this content that began later; each None if there is none.
+
+    Of that first one: its id, when it began, when it was received.
+    """
+    other = await pool.fetchval(_OTHER, originator, digest, size)
+    row = await pool.fetchrow(_SAME, originator, digest, size, other)
+    return other, tuple(row) if row else None
 
 
 async def investments(
@@ -145,9 +173,7 @@ async def rejections(pool: asyncpg.Pool, *, batch: str | None = None, limit: int
     return [dict(row) for row in await pool.fetch(sql, limit, *(() if batch is None else (batch,)))]
 
 
-async def rejected(
-    pool: asyncpg.Pool, batch_id: str, after: Place | None = None, most_bytes: int = 256 * 1024
-) -> tuple[list[bytes], Place | None]:
+async def rejected(pool: asyncpg.Pool, batch_id: str, after: Place | None, most_bytes: int) -> tuple[list[bytes], Place | None]:
     """A page of a batch's rejected documents that are whole, in the order of their positions, and the place of its last; None without any.
 
     A page ends with the document that brings it to `most_bytes`. Pages follow each other by place: those of a batch that is still being

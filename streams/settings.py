@@ -26,6 +26,7 @@ class Settings:
     gateway_host: str
     gateway_port: int
     inbox: Path | None  # folder that a gateway watches for loan books; empty: none
+    backups: str  # object store that a gateway backs batches up in, s3://bucket/prefix or file:///folder; empty: none
     ops_host: str  # of the worker's web views
     ops_port: int
     worker: str  # this worker's name: its static membership in the consumer group
@@ -56,6 +57,7 @@ DEFAULTS = {
     "gateway_host": "127.0.0.1",
     "gateway_port": "8080",
     "inbox": "",
+    "backups": "",
     "ops_host": "127.0.0.1",
     "ops_port": "6066",
     "worker": "worker-1",
@@ -92,6 +94,8 @@ def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | Non
         faults.append(f"TRANCHE_WORKER: {text['worker']!r} names a folder: up to 100 letters, digits, dots, _ and -, the first no dot")
     if text["postgres"] and not text["postgres"].startswith(("postgresql://", "postgres://")):
         faults.append("TRANCHE_POSTGRES: must be a DSN, postgresql://user@host:port/database")
+    if text["backups"] and not re.match(r"s3://[a-z0-9]|file:///", text["backups"]):
+        faults.append(f"TRANCHE_BACKUPS: {text['backups']!r} is no object store: s3://bucket/prefix or file:///folder")
     if ":" not in text["kafka"]:
         faults.append(f"TRANCHE_KAFKA: {text['kafka']!r} must be host:port")
     if text["secret"] and len(text["secret"]) < 32:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Any, Final, Self
 
 import asyncpg
 import psutil
@@ -34,7 +34,7 @@ Report = Callable[[str], None]
 
 
 class System:
-    """Everything that runs below one home folder; `async with`, or start() and stop().
+    """Everything that runs below one home folder, backups too if the settings name no store; `async with`, or start() and stop().
 
     `kafka` and `postgres` name outside servers; empty means embedded. A port of 0 in the settings chooses a free one, and so does
     `kafka_port`. After start(), `settings` holds what the processes were given. `report` is called with each of `steps` as it begins.
@@ -157,8 +157,8 @@ class System:
             remedy = "stop that process or choose another with --gateway-port (TRANCHE_GATEWAY_PORT)"
             ports.require_free(gateway_port, "gateway", remedy, s.gateway_host)
         self.ops_urls = tuple(_url(s.ops_host, port) for port in self._ops_ports)
-        ops_port = self._ops_ports[0] if self._ops_ports else s.ops_port
-        self.settings = dataclasses.replace(s, secret=s.secret or _secret(s.home), gateway_port=gateway_port, ops_port=ops_port)
+        own: Any = {"secret": s.secret or _secret(s.home), "backups": s.backups or (s.home / "backups").as_uri()}
+        self.settings = dataclasses.replace(s, **own, gateway_port=gateway_port, ops_port=(*self._ops_ports, s.ops_port)[0])
 
     async def _start_servers(self) -> None:
         kafka, postgres = self._outside_kafka, self._outside_postgres

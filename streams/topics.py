@@ -45,7 +45,7 @@ INGEST: Final = Topic(
     "assets.ingest",
     ASSET_PARTITIONS,
     7 * DAY_MS,
-    carries="BSON sequence; key originator/asset, or none; headers originator, batch, positions; originators, gateway -> intake",
+    carries="BSON sequence; key originator/asset or none; headers originator, batch, positions, supersedes; originators, gateway -> intake",
 )
 CHANGED: Final = Topic(
     "assets.changed",

@@ -14,8 +14,10 @@ PURE_STREAMS = {
     "streams.decode",
     "streams.layout",
     "streams.document",
-    "streams.trace.difference",
     "streams.notices.cutting",
+    "streams.restoring",
+    "streams.supersession",
+    "streams.trace.difference",
     "streams.webhooks.addresses",
 }
 # What an agent.py hands its work over to. It may not reach past it to Kafka, PostgreSQL or HTTP.

@@ -43,6 +43,9 @@ def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[M
         deliveries[i] = delivery
         tenant = delivery.originator.encode()
         documents += [Document(data, tenant, i, at) for data, at in zip(delivery.documents, delivery.positions, strict=True)]
+        if delivery.supersedes:
+            new = documents[-len(delivery.documents) :]
+            documents[-len(new) :] = [one._replace(supersedes=entry) for one, entry in zip(new, delivery.supersedes, strict=True)]
         if delivery.fault:
             where = delivery.fault.position
             batch, originator, reason = delivery.batch, delivery.originator, delivery.fault.reason

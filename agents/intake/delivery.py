@@ -3,7 +3,8 @@
 The gateway writes three headers: `originator` (the tenant, from the credential), `batch`, and `positions` (uint64, little-endian: where in
 the batch's file each document begins). An originator that produces itself must give `originator`; without `batch` its messages of
 one day (of the record's time stamp, UTC) are one batch; without `positions`, or with such as cannot be, they count within the message. A
-batch's id begins with its originator's and a dot, which no originator's id has: nobody adds to another's batch.
+batch's id begins with its originator's and a dot, which no originator's id has: nobody adds to another's batch. A fourth header is the
+gateway's alone: `streams/supersession.py`.
 """
 
 from array import array
@@ -11,9 +12,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from struct import error as StructError  # noqa: N812 - an exception, named like one
 from typing import Final
 
+from streams import supersession
 from streams.frames import FrameError, split
+from streams.supersession import Supersession
 
 BATCH_LENGTH = 200
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,13 +36,14 @@ class Delivery:
     documents: list[bytes]
     positions: Sequence[int]
     fault: FrameError | None
+    supersedes: Sequence[Supersession | None] = ()  # of each document, or of none
 
 
 def unpack(value: bytes, headers: Sequence[tuple[str, bytes | None]], timestamp_ms: int, originators: Collection[str]) -> Delivery:
     """Read a message.
 
     Raises:
-        DeliveryError: the originator is not named, or not known.
+        DeliveryError: the originator is not named, or not known; or what is superseded is not said of each document.
     """
     given = dict(headers)
     originator = (given.get("originator") or b"").decode("ascii", "replace")
@@ -53,7 +58,7 @@ def unpack(value: bytes, headers: Sequence[tuple[str, bytes | None]], timestamp_
         batch = f"{originator}.direct-{_day(timestamp_ms)}"
     documents, fault = split(value)
     positions = _positions(given.get("positions") or b"", len(documents)) or [0, *accumulate(map(len, documents))][:-1]
-    return Delivery(originator, batch, documents, positions, fault)
+    return Delivery(originator, batch, documents, positions, fault, _supersedes(given.get(supersession.HEADER), len(documents)))
 
 
 def _day(timestamp_ms: int) -> str:
@@ -75,3 +80,15 @@ def _positions(given: bytes, documents: int) -> Sequence[int]:
         return ()
     positions = array("q", given[:size])
     return positions if min(positions, default=0) >= 0 else ()
+
+
+def _supersedes(value: bytes | None, documents: int) -> Sequence[Supersession | None]:
+    if value is None:
+        return ()
+    try:
+        entries = supersession.unpack(value)
+    except StructError:
+        entries = []
+    if len(entries) != documents:
+        raise DeliveryError(f"the header `{supersession.HEADER}` does not have an entry for each of the {documents} documents")
+    return entries

@@ -20,6 +20,7 @@ from schemas.columns import CHANGED
 from schemas.kinds import kind_of
 from streams.frames import identify
 from streams.partition import asset_key, partitions_of
+from streams.supersession import Supersession
 
 KEY_BYTES_MAX: Final = 64 + 1 + 64  # two ids of the contract
 
@@ -31,6 +32,7 @@ class Document(NamedTuple):
     originator: bytes  # the tenant's
     source: int
     position: int
+    supersedes: Supersession | None = None
 
 
 class Refusal(NamedTuple):
@@ -92,7 +94,7 @@ def _differing(
     for document in documents:
         originator, asset = identify(document.data)
         key = asset_key(document.originator, asset or b"")
-        digest = digest_of(document.data)
+        digest = digest_of(document.data) if document.supersedes is None else document.supersedes.digest
         row = get(key)
         if row is not None and row.startswith(digest) and originator == document.originator and key not in seen:
             unchanged[document.source] = unchanged.get(document.source, 0) + 1
@@ -119,8 +121,8 @@ def _at_home(changed: list[Candidate], table: Mapping[bytes, bytes], partition: 
 
 
 def _may_travel(key: bytes, document: Document) -> bool:
-    """Has an id, and sizes that will be accepted: what is refused anyway is refused where it is."""
-    return not key.endswith(b"/") and len(key) <= KEY_BYTES_MAX and len(document.data) <= DOCUMENT_BYTES_MAX
+    """Has an id, and sizes that will be accepted: what is refused anyway is refused where it is, and what supersedes nothing is stale."""
+    return document.supersedes is None and not key.endswith(b"/") and len(key) <= KEY_BYTES_MAX and len(document.data) <= DOCUMENT_BYTES_MAX
 
 
 def _versions(
@@ -138,6 +140,9 @@ def _versions(
             _refuse(found, document, key, *_unknown(product, known))
             continue
         row = rows.get(key) or table.get(key)
+        if row is None and document.supersedes:
+            _count(found, document.source, STALE)
+            continue
         if row is None:
             version = Version(document, Latest(digest, 1, terms, _CODES[status], *numbers), Change.CREATED, (0, 0, 0, 0))
         elif row.startswith(digest):
@@ -145,7 +150,7 @@ def _versions(
             continue
         else:
             old, new = unpack(row), Latest(digest, 0, terms, _CODES[status], *numbers)
-            if ABSENT < new.updated_ms < old.updated_ms:
+            if _stale(old, document, new):
                 _count(found, document.source, STALE)
                 continue
             version = _next(old, document, new)
@@ -157,6 +162,13 @@ def _versions(
         found.columns = _with_changes(columns if len(keep) == columns.num_rows else columns.take(pa.array(keep)), versions)
 
 
+def _stale(old: Latest, document: Document, new: Latest) -> bool:
+    """Whether the document comes too late to follow `old`."""
+    if document.supersedes:
+        return document.supersedes.version != old.version
+    return ABSENT < new.updated_ms < old.updated_ms
+
+
 def _next(old: Latest, document: Document, new: Latest) -> Version:
     deltas = (
         new.paid_principal - old.paid_principal,
@@ -164,7 +176,11 @@ def _next(old: Latest, document: Document, new: Latest) -> Version:
         new.paid_fees - old.paid_fees,
         new.outstanding - old.outstanding,
     )
-    new = new._replace(version=old.version + 1, updated_ms=max(old.updated_ms, new.updated_ms))
+    if document.supersedes is None:
+        updated_ms = max(old.updated_ms, new.updated_ms)
+    else:
+        updated_ms = ABSENT if document.supersedes.updated_ms is None else document.supersedes.updated_ms
+    new = new._replace(version=old.version + 1, updated_ms=updated_ms)
     return Version(document, new, change_of(old, new), deltas)
 
 

@@ -41,7 +41,7 @@ class Client:
         _expect(answer, 202)
 
     async def deliver(self, originator: str, book: Path, advance: Callable[[int], object]) -> str:
-        """POST a BSON file in pieces; `advance` is told the bytes sent. Returns the batch id."""
+        """POST a BSON file in pieces, as a new batch in any case; `advance` is told the bytes sent. Returns the batch id."""
 
         async def pieces() -> AsyncIterator[bytes]:
             with book.open("rb") as file:
@@ -50,7 +50,8 @@ class Client:
                     advance(len(piece))
 
         headers = {"Content-Type": "application/bson", **self._bearer("originator", originator)}
-        answer = await self._http.post(f"{self.url}/originators/{originator}/batches", content=pieces(), headers=headers)
+        url = f"{self.url}/originators/{originator}/batches?force=true"
+        answer = await self._http.post(url, content=pieces(), headers=headers)
         return str(_expect(answer, 202)["batch"])
 
     async def batch(self, originator: str, batch: str) -> dict[str, Any]:

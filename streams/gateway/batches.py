@@ -21,7 +21,7 @@ async def batches(request: Request) -> Response:
 
 async def batch(request: Request) -> Response:
     """The status of a batch, for its originator and for operators. `received`: the broker has it, and nobody has counted it yet."""
-    return json(await _status(request))
+    return json(await status_of(request))
 
 
 async def rejected(request: Request) -> Response:
@@ -30,7 +30,7 @@ async def rejected(request: Request) -> Response:
     Those that are not kept whole are left out and counted in `Tranche-Incomplete`. If the database goes meanwhile, the body breaks off
     before its end, which its client sees.
     """
-    wanted = str((await _status(request))["batch"])
+    wanted = str((await status_of(request))["batch"])
     database = gateway_of(request).database
     incomplete = await database.incomplete(wanted)
     docs, last = await database.rejected(wanted, None)
@@ -44,7 +44,7 @@ async def rejected(request: Request) -> Response:
     return StreamingResponse(pages(), headers={"Tranche-Incomplete": str(incomplete)}, media_type="application/bson")
 
 
-async def _status(request: Request) -> dict[str, Any]:
+async def status_of(request: Request) -> dict[str, Any]:
     """The batch that the path names, as far as it is known.
 
     Raises:

@@ -4,7 +4,7 @@ Pure. A chunk is one message of `assets.ingest`: documents one after the other, 
 """
 
 from collections.abc import Sequence
-from struct import pack
+from struct import pack, unpack
 from typing import Final, NamedTuple
 
 from streams.frames import identify
@@ -20,6 +20,11 @@ class Chunk(NamedTuple):
     value: bytes
     positions: bytes
     documents: int
+
+
+def positions_of(chunk: Chunk) -> tuple[int, ...]:
+    """The byte position of each document of a chunk."""
+    return unpack(f"<{chunk.documents}Q", chunk.positions)
 
 
 class Chunker:

@@ -1,7 +1,10 @@
 """What all routes share: one of each a process."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 
@@ -9,6 +12,8 @@ from schemas.catalog import Originator
 from streams.gateway.database import Database
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import Outlet
+from streams.gateway.spool import Spool
+from streams.gateway.spooled import Spooled
 
 
 class Recent:
@@ -16,16 +21,33 @@ class Recent:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._batches: OrderedDict[str, dict[str, object]] = OrderedDict()
+        self._batches: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
-    def add(self, batch: str, status: dict[str, object]) -> None:
+    def add(self, batch: str, status: dict[str, Any]) -> None:
         self._batches[batch] = status
         self._batches.move_to_end(batch)
         if len(self._batches) > self._most:
             self._batches.popitem(last=False)
 
-    def get(self, batch: str) -> dict[str, object] | None:
+    def get(self, batch: str) -> dict[str, Any] | None:
         return self._batches.get(batch)
+
+    def of(self, originator: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Those of one originator, with their ids."""
+        return ((batch, status) for batch, status in self._batches.items() if status["originator"] == originator)
+
+
+class InboxState(NamedTuple):
+    """Whether the inbox is watched. `fault` is what ended that; the gateway is unhealthy then."""
+
+    says: str
+    fault: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.says}: {self.fault}" if self.fault else self.says
+
+
+NO_INBOX: Final = InboxState("not configured")
 
 
 @dataclass(slots=True)
@@ -36,8 +58,14 @@ class Gateway:
     outlet: Outlet
     database: Database
     recent: Recent
+    backups: str  # the store's URL; empty: none
     uploading: int = 0
-    inbox: str = "not configured"
+    inbox: InboxState = NO_INBOX
+    spool: Spool | None = None  # without backups there is none
+
+    def spooled(self, batch: str) -> AbstractAsyncContextManager[Spooled | None]:
+        """The place of a new batch in the spool, if there is one, as `Spool.open`."""
+        return self.spool.open(batch) if self.spool else nullcontext()
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -1,7 +1,8 @@
 """PostgreSQL for the routes that read. It is optional: uploads never wait for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from streams.gateway.limits import Limits
@@ -28,6 +29,38 @@ class Database:
         from streams import queries  # noqa: PLC0415 - see above
 
         return await self._ask(lambda pool: queries.batches(pool, originator, limit))
+
+    async def same(self, originator: str, digest: str, size: int) -> tuple[Any, Any]:
+        """As `queries.same`."""
+        from streams import queries  # noqa: PLC0415 - see above
+
+        return await self._ask(lambda pool: queries.same(pool, originator, digest, size))
+
+    async def stored(self, originator: str, batch: str) -> int:
+        """As `drops.stored`."""
+        from streams import drops  # noqa: PLC0415 - see above
+
+        return await self._ask(lambda pool: drops.stored(pool, originator, batch))
+
+    async def affected(self, originator: str, batch: str) -> AsyncGenerator[Any]:
+        """As `drops.affected`."""
+        import asyncpg  # noqa: PLC0415 - see above
+
+        from streams import drops  # noqa: PLC0415 - see above
+
+        pool = await self._ask(_itself)
+        try:
+            async with aclosing(drops.affected(pool, originator, batch)) as effects:
+                async for effect in effects:
+                    yield effect
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+            raise self._silent(fault) from fault
+
+    async def overtaken(self, originator: str, assets: Sequence[str], batch: str, since: Any, ours: Collection[str]) -> set[str]:
+        """As `drops.overtaken`."""
+        from streams import drops  # noqa: PLC0415 - see above
+
+        return await self._ask(lambda pool: drops.overtaken(pool, originator, assets, batch, since, ours))
 
     async def investments(
         self, *, investor: str | None, originator: str | None, after: str | None, limit: int
@@ -105,5 +138,12 @@ class Database:
             async with asyncio.timeout(self._limits.query_s):
                 return await query(await self._store.pool())
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
-            detail = f"The database does not answer ({type(fault).__name__}); uploads are taken all the same."
-            raise retry_later("database-unavailable", detail, self._limits.retry_s) from fault
+            raise self._silent(fault) from fault
+
+    def _silent(self, fault: Exception) -> ProblemError:
+        detail = f"The database does not answer ({type(fault).__name__}); uploads are taken all the same."
+        return retry_later("database-unavailable", detail, self._limits.retry_s)
+
+
+async def _itself(pool: Any) -> Any:
+    return pool

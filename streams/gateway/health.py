@@ -10,14 +10,18 @@ from streams.gateway.replies import json
 
 
 async def health(request: Request) -> Response:
-    """200 while the broker answers and the inbox is watched, else 503; the database is reported, but uploads do not need it."""
+    """200 while the broker answers and the inbox is watched, else 503.
+
+    The database is reported, but uploads do not need it; so are backups, which are made up for.
+    """
     gateway = gateway_of(request)
-    found = {"broker": "up", "database": await gateway.database.state(), "inbox": gateway.inbox}
+    found: dict[str, object] = {"broker": "up", "database": await gateway.database.state(), "inbox": str(gateway.inbox)}
+    found["backups"] = gateway.spool.state if gateway.spool else {"store": "not configured", "bytes": 0, "batches": 0, "oldest_s": 0}
     try:
         await gateway.outlet.check()
     except BrokerError as fault:
         found["broker"] = f"down: {fault}"
-    if found["broker"] != "up" or gateway.inbox.startswith("down"):
+    if found["broker"] != "up" or gateway.inbox.fault:
         return json({"status": "down", **found}, 503, {"Retry-After": str(gateway.limits.retry_s)})
     return json({"status": "up", **found})
 

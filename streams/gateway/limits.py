@@ -19,10 +19,15 @@ class Limits:
     ack_s: float = 30  # that the broker may take for an acknowledgement
     connect_s: float = 5  # for a connection to the broker or the database
     query_s: float = 10  # of the database
+    recognise_s: float = 2  # that the database may take to say whether a file was received before
     page_bytes: int = 256 * 1024  # of rejected documents that are read at a time, and one document more
     json_bytes: int = 64 * 1024  # body of a portfolio
     header_bytes: int = 16 * 1024  # of a request
     connections: int = 256
     linger_s: float = 30  # that a refused upload is still read and dropped, so that the client sees the answer
     recent: int = 1000  # batches whose ids are remembered until the database shows them
+    spool_bytes: int = 32 * 1024**3  # that wait to be backed up, of two of the largest uploads
+    spool_batches: int = 10_000  # that wait so
+    spool_free_bytes: int = 64 * 1024**2  # that are left on its disk for others
+    unread_s: float = 60  # until a file of the inbox that could not be read is tried again
     retry_s: int = 5  # what Retry-After says

@@ -29,6 +29,18 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
     return int(text)
 
 
+def flag(request: Request, name: str) -> bool:
+    """The query parameter `name`, true or false; false without it.
+
+    Raises:
+        ProblemError: 400, it is neither.
+    """
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "false"):
+        raise ProblemError(400, "invalid-parameter", f"{name}: true or false.", field=name)
+    return text == "true"
+
+
 async def small_body(request: Request, most: int) -> bytes:
     """The body, if it has at most `most` bytes.
 

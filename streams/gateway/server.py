@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from streams.gateway import assets, batches, health, investments, pages, portfolios, uploads
+from streams.gateway import assets, batches, health, investments, pages, portfolios, restarts, uploads
 from streams.gateway.context import Gateway, Recent
 from streams.gateway.database import Database
 from streams.gateway.edge import Edge
@@ -20,6 +20,7 @@ from streams.gateway.inbox import watch
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import Outlet
 from streams.gateway.problems import ProblemError, render
+from streams.gateway.spool import Spool
 from streams.settings import Settings, SettingsError
 from streams.tokens import SECRET_CHARACTERS_MIN
 
@@ -39,6 +40,7 @@ ROUTES = (
     Route("/originators/{originator}/assets/{asset}", assets.asset),
     Route("/batches/{batch}", batches.batch, name="batch"),
     Route("/batches/{batch}/rejected", batches.rejected),
+    Route("/batches/{batch}/restart", restarts.restart, methods=["POST"]),
     Route("/portfolios", portfolios.place, methods=["POST"]),
     Route("/portfolios/{portfolio}", portfolios.close, methods=["DELETE"]),
     Route("/investments", investments.investments),
@@ -55,16 +57,21 @@ def app(settings: Settings, limits: Limits) -> Starlette:
         raise SettingsError(f"TRANCHE_SECRET: must be set, with at least {SECRET_CHARACTERS_MIN} characters")
     originators = settings.load_catalog().originators
     outlet, database = Outlet(settings.kafka, limits), Database(settings.postgres, limits)
-    gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent))
+    spool = Spool(settings.home, settings.backups, outlet, limits) if settings.backups else None
+    gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent), settings.backups, spool=spool)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         log.info("gateway starts", host=settings.gateway_host, port=settings.gateway_port, kafka=settings.kafka)
+        if spool:
+            await spool.start()
         watching = asyncio.create_task(watch(settings.inbox, gateway)) if settings.inbox else None
         yield
         if watching:
             watching.cancel()
             await asyncio.wait({watching})
+        if spool:
+            await spool.close()
         await outlet.close()
         await database.close()
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -12,21 +12,30 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from schemas.events import BatchReceived
+from schemas.events import UPLOAD, BatchReceived
 from streams import metrics
 from streams.frames import FrameError
 from streams.gateway.access import tenant
 from streams.gateway.body import Body, IdleError
 from streams.gateway.coding import CodingError, TooLargeError
 from streams.gateway.context import Gateway, gateway_of
-from streams.gateway.delivery import Delivery
+from streams.gateway.delivery import Delivery, Origin
 from streams.gateway.digests import DigestError
 from streams.gateway.multipart import MultipartError
 from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError, retry_later
-from streams.gateway.replies import json
+from streams.gateway.recognition import recognised
+from streams.gateway.replies import flag, json
+from streams.gateway.spooled import Spooled, SpoolError
 
 log = structlog.get_logger()
+
+
+SPOOL_FULL, UNREADABLE = "spool-full", "unreadable"
+
+
+class FileError(Exception):
+    """A file of the inbox cannot be read, or not to its end."""
 
 
 # What ends an upload at the byte that it has reached: status and kind.
@@ -36,6 +45,8 @@ ENDS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     TooLargeError: (413, "too-large"),
     IdleError: (408, "idle"),
     ClientDisconnect: (499, "idle"),
+    SpoolError: (503, SPOOL_FULL),
+    FileError: (500, UNREADABLE),  # nobody is answered so: the file stays
 }
 
 
@@ -50,25 +61,28 @@ class Fault(NamedTuple):
 
 
 async def upload(request: Request) -> Response:
-    """Take a batch; 202 when the broker has all of it."""
+    """Take a batch; 202 when the broker has all of it, 200 if it is the same file as one before."""
     originator, gateway = tenant(request), gateway_of(request)
+    forced = flag(request, "force")
     body = Body(request, gateway.limits)
     batch = batch_id(originator)
     structlog.contextvars.bind_contextvars(batch=batch)
-    with _place(gateway):
-        await _reachable(gateway)
-        delivery = Delivery(batch, originator, gateway.outlet, gateway.limits)
-        try:
-            fault = await receive(body.pieces(), delivery)
-            received = await delivery.finish(*((fault.reason, fault.position) if fault else ()))
-        except BrokerError as refused:
-            await failed(gateway, delivery, refused)
-            members = {"batch": batch, "documents_kept": delivery.kept}
-            raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
-        finally:
-            counted(delivery)
-    answer = answered(gateway, received, fault)
-    return json(answer, 202, {"Location": str(answer["status_url"])})
+    origin = Origin(UPLOAD, f"originator {originator}", datetime.now(UTC))
+    with place(gateway):
+        await reachable(gateway)
+        async with kept(gateway, batch) as spooled:
+            delivery = Delivery(batch, originator, origin, gateway.outlet, gateway.limits, spooled=spooled)
+            try:
+                fault = await receive(body.pieces(), delivery)
+                received = await finish(gateway, delivery, fault, forced=forced)
+            except BrokerError as refused:
+                await failed(gateway, delivery, refused)
+                members = {"batch": batch, "documents_kept": delivery.kept}
+                raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
+            finally:
+                counted(delivery)
+    answer = answered(gateway, delivery, received, fault)
+    return json(answer) if received.same_as else json(answer, 202, {"Location": str(answer["status_url"])})
 
 
 def batch_id(originator: str) -> str:
@@ -81,7 +95,7 @@ def batch_id(originator: str) -> str:
 
 
 @contextmanager
-def _place(gateway: Gateway) -> Iterator[None]:
+def place(gateway: Gateway) -> Iterator[None]:
     """One of the places for uploads, held while the body runs.
 
     Raises:
@@ -94,6 +108,21 @@ def _place(gateway: Gateway) -> Iterator[None]:
         yield
     finally:
         gateway.uploading -= 1
+
+
+@asynccontextmanager
+async def kept(gateway: Gateway, batch: str) -> AsyncIterator[Spooled | None]:
+    """The place of a batch in the spool.
+
+    Raises:
+        ProblemError: 503, there is no room in it.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            spooled = await stack.enter_async_context(gateway.spooled(batch))
+        except SpoolError as full:
+            raise retry_later(SPOOL_FULL, f"{full}. Nothing was read.", gateway.limits.retry_s) from full
+        yield spooled
 
 
 async def receive(pieces: AsyncGenerator[bytes], delivery: Delivery) -> Fault | None:
@@ -113,7 +142,18 @@ async def receive(pieces: AsyncGenerator[bytes], delivery: Delivery) -> Fault | 
     return None
 
 
-async def _reachable(gateway: Gateway) -> None:
+async def finish(gateway: Gateway, delivery: Delivery, fault: Fault | None, *, forced: bool = False) -> BatchReceived:
+    """Publish what was received, and of which batch it is the same file unless that is not to be asked.
+
+    Raises:
+        BrokerError: the broker does not take it.
+    """
+    if fault:
+        return await delivery.finish(fault.reason, fault.position)
+    return await delivery.finish(same_as="" if forced else await recognised(gateway, delivery))
+
+
+async def reachable(gateway: Gateway) -> None:
     """See that there is a broker before a byte is read.
 
     Raises:
@@ -125,9 +165,9 @@ async def _reachable(gateway: Gateway) -> None:
         raise retry_later("broker-unavailable", f"{absent}. Nothing was read.", gateway.limits.retry_s) from absent
 
 
-async def failed(gateway: Gateway, delivery: Delivery, refused: BrokerError) -> None:
-    """Publish the broker's fault, if the broker takes that."""
-    log.warning("broker refused", reason=str(refused), documents_kept=delivery.kept, bytes=delivery.size)
+async def failed(gateway: Gateway, delivery: Delivery, refused: Exception) -> None:
+    """Publish what ended a delivery, a fault of the broker most often, if the broker takes that."""
+    log.warning("delivery failed", reason=str(refused), documents_kept=delivery.kept, bytes=delivery.size)
     metrics.UPLOADS.labels(delivery.originator, "refused").inc()
     try:
         async with asyncio.timeout(gateway.limits.connect_s):
@@ -143,21 +183,26 @@ def counted(delivery: Delivery) -> None:
     metrics.UPLOAD_REJECTED.labels(delivery.originator).inc(delivery.oversized)
 
 
-def answered(gateway: Gateway, received: BatchReceived, fault: Fault | None) -> dict[str, object]:
-    """What the sender of a batch is told.
+def answered(gateway: Gateway, delivery: Delivery, received: BatchReceived, fault: Fault | None) -> dict[str, object]:
+    """What the sender of a batch is told: of a file that was recognised, what the sender of the first was told, and that it was.
 
     Raises:
         ProblemError: the batch ended early by `fault`.
     """
     counts = {"documents": received.documents, "bytes": received.bytes, "oversized": received.oversized, "digest": received.digest}
     status = {"batch": received.batch, "originator": received.originator, **counts}
-    gateway.recent.add(received.batch, {**status, "state": "received", **({"error": received.error} if fault else {})})
-    log.info("batch received", error=received.error, position=received.position, **counts)
+    origin = {"way": received.way, "sender": received.sender, "same_as": received.same_as, "restart_of": received.restart_of}
+    known = {**status, "state": "received", **origin, "began_at": delivery.origin.began, "received_at": datetime.now(UTC)}
+    gateway.recent.add(received.batch, {**known, "error": received.error} if received.error else known)
+    log.info("batch received", error=received.error, position=received.position, same_as=received.same_as, **counts)
     metrics.UPLOADS.labels(received.originator, "failed" if fault else "done").inc()
-    where = f"/batches/{received.batch}"
+    first = received.same_as or received.batch
+    where = f"/batches/{first}"
     if fault:
+        later = {"Retry-After": str(gateway.limits.retry_s)} if fault.status == 503 else None
         kept = {"batch": received.batch, "position": fault.position, "documents_kept": received.documents, "status_url": where}
         raise ProblemError(
-            fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", **kept, **fault.members
+            fault.status, fault.kind, f"Byte {fault.position}: {fault.reason}. What came before is kept.", later, **kept, **fault.members
         )
-    return {**status, "status_url": where}
+    again = {"recognised": True, "counted_as": received.batch} if received.same_as else {}
+    return {**status, "batch": first, "status_url": where, **again}

@@ -45,6 +45,7 @@ def _columns() -> tuple[Column, ...]:
         Column("First event, UTC", lambda row: row["first_event"]),
         Column("Batch", lambda row: link(tag("code", row["batch"]), "", batch=row["batch"])),
         Column("Originator", lambda row: link(row["originator"], "", originator=row["originator"])),
+        Column("Sent by", _sender),
         Column("State", _state),
         Column("Documents", _documents, "n"),
         Column("Rejected", _rejected, "n"),
@@ -52,10 +53,19 @@ def _columns() -> tuple[Column, ...]:
     )
 
 
+def _sender(row: Mapping[str, Any]) -> str:
+    return f"{row['way']}: {row['sender']}" if row["sender"] else row["way"]
+
+
 def _state(row: Mapping[str, Any]) -> Markup:
-    badge = tag("span", row["state"], class_=f"badge {_LOOKS[row['state']]}")
-    fault = tag("span", f"byte {row['position']:,}: {row['error']}", class_="fault") if row["error"] else ""
-    return join((badge, fault)) if fault else badge
+    parts = [tag("span", row["state"], class_=f"badge {_LOOKS[row['state']]}")]
+    if row["error"]:
+        parts.append(tag("span", f"byte {row['position']:,}: {row['error']}", class_="fault"))
+    if row["same_as"]:
+        parts.append(link("the same file again", "", batch=row["same_as"]))
+    if row["restart_of"]:
+        parts.append(link(f"{row['way']} of a batch", "", batch=row["restart_of"]))
+    return join(parts)
 
 
 def _documents(row: Mapping[str, Any]) -> Markup:

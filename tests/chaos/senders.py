@@ -133,7 +133,7 @@ class Senders:
                     answer = await self._http.post(url, headers=headers, **body)
                 except httpx.TransportError:
                     answer = None
-                if answer is not None and answer.status_code == httpx.codes.ACCEPTED:
+                if answer is not None and answer.status_code in {httpx.codes.ACCEPTED, httpx.codes.OK}:  # or recognised
                     return answer
                 if answer is not None and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     raise StuckError(f"POST {url}: {answer.status_code} {answer.text[:500]}")

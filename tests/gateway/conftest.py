@@ -81,10 +81,10 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(kafka="127.0.0.1:1", postgres="", limits=QUICK, inbox="") -> AsyncIterator[Client]:
+async def serve(kafka="127.0.0.1:1", postgres="", limits=QUICK, inbox="", **more) -> AsyncIterator[Client]:
     """A gateway; without a broker's address there is none at the other end."""
-    environ = {"SECRET": SECRET, "KAFKA": kafka, "POSTGRES": postgres, "INBOX": str(inbox)}
-    given = settings.load({f"TRANCHE_{name}": value for name, value in environ.items()})
+    environ = {"SECRET": SECRET, "KAFKA": kafka, "POSTGRES": postgres, "INBOX": str(inbox), **more}
+    given = settings.load({f"TRANCHE_{name}": str(value) for name, value in environ.items()})
     running = _Server(server.server(given, limits).config)
     running.ready = asyncio.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:

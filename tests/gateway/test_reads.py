@@ -9,6 +9,7 @@ INVESTMENT = """INSERT INTO investments SELECT $1, 'bluebird/loan-1/1', 'p/1/mai
     120000, 'A', 0, $4, now()"""
 BATCH = """INSERT INTO batches (batch, originator, received, documents, created, first_event, last_event)
     VALUES ('bluebird-1', 'bluebird', true, 2, 2, now(), now())"""
+NO_BACKUPS = {"store": "not configured", "bytes": 0, "batches": 0, "oldest_s": 0}
 
 
 @pytest.fixture
@@ -128,5 +129,5 @@ async def test_health_reports_both(serve, kafka, database):
         response = await client.get("/health")
         assert (response.status_code, response.json()) == (
             200,
-            {"status": "up", "broker": "up", "database": "up", "inbox": "not configured"},
+            {"status": "up", "broker": "up", "database": "up", "inbox": "not configured", "backups": NO_BACKUPS},
         )

@@ -148,7 +148,7 @@ def test_the_example_of_a_loan_book_is_taken_in():
     headers = tuple((name, value.encode()) for name, value in example["headers"].items())
     delivery = unpack((FOLDER / "examples" / "loans.bson").read_bytes(), headers, 0, CATALOG.originators)
     assert (delivery.originator, delivery.batch, len(delivery.documents)) == ("bluebird", example["headers"]["batch"], 3)
-    assert set(INGEST_MESSAGE["headers"]["properties"]) == {"originator", "batch", "positions"}
+    assert set(INGEST_MESSAGE["headers"]["properties"]) == {"originator", "batch", "positions", "supersedes"}
 
 
 def valid(message: dict, payload: object) -> None:

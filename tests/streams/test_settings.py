@@ -24,6 +24,7 @@ def test_every_fault_of_the_environment_is_named_at_once():
         "TRANCHE_SESSION_TIMEOUT_S": "1",
         "TRANCHE_TABLES": "disk",
         "TRANCHE_WEBHOOKS_TO": "1",
+        "TRANCHE_BACKUPS": "/data/backups",
         "TRANCHE_WORKER": "../worker-1",
         "TRANCHE_KAFKA_PORT": "9092",
     }
