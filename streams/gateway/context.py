@@ -1,7 +1,7 @@
 """What all routes share: one of each a process."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
@@ -38,6 +38,8 @@ class Gateway:
     recent: Recent
     uploading: int = 0
     inbox: str = "not configured"
+    dry_run_environ: dict[str, str] = field(default_factory=dict)  # of a dry run's process
+    dry_running: int = 0
 
 
 def gateway_of(request: Request) -> Gateway:

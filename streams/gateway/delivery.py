@@ -1,7 +1,6 @@
 """One batch on its way from the originator's file to the broker."""
 
 import asyncio
-from typing import Final
 
 import xxhash
 
@@ -12,9 +11,7 @@ from streams.frames import identify
 from streams.gateway.chunks import Chunk, Chunker
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import BrokerError, Outlet
-from streams.gateway.splitter import Oversized, Splitter
-
-TOO_LARGE: Final = "larger than a document may be"
+from streams.gateway.splitter import TOO_LARGE, Oversized, Splitter
 
 
 class Delivery:
