@@ -4,13 +4,13 @@ Sets are bit masks: each value of a set gets a number when it first appears, and
 `attribute:number // 62` set. A column of masks is -1 for a set that takes all, so it also takes values that appear later.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.matcher.columns import Columns
+from agents.matcher.columns import Column, Columns
 from agents.matcher.rows import Asset, Buy
 from agents.matcher.rules import digest
 from schemas.events import Criteria, SellOffer
@@ -100,8 +100,8 @@ def buys(columns: Columns, values: Values, offer: SellOffer, least: int) -> NDAr
     return found
 
 
-def sells(columns: Columns, values: Values, criteria: Criteria, affordable: int) -> NDArray[np.bool_]:
-    """By slot: the assets on offer that fit, and whose least bid (rule 2) is at most `affordable` cents."""
+def sells(columns: Columns | Mapping[str, Column], values: Values, criteria: Criteria, affordable: int) -> NDArray[np.bool_]:
+    """By slot of SELLS: the assets on offer that fit, and whose least bid (rule 2) is at most `affordable` cents."""
     left, smallest = columns["left"], columns["bid_min"]
     found = (left > 0) & (np.where(left < 2 * smallest, left, smallest) <= affordable)
     rate = columns["rate"]

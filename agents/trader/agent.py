@@ -1,14 +1,20 @@
-"""The trader: portfolios in, buy offers and their withdrawals out, to the partition of their market."""
+"""The trader: portfolios in, buy offers and their withdrawals out, to the partition of their market; what they place, for people to ask."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from agents.trader import gap
 from schemas import events
 from schemas.catalog import Catalog
 from schemas.events import Portfolio
 from streams import topics
-from streams.effects import Effects, Message, Record, Stage, Table
+from streams.effects import Copy, Effects, Execute, Message, Record, Sink, Stage, Table
 from streams.guard import dead_letter, readable
+
+_NEWEST: Final = (
+    "INSERT INTO portfolios AS held (investor, portfolio, version, offers) VALUES ($1, $2, $3, $4) ON CONFLICT (investor, portfolio) "
+    "DO UPDATE SET version = excluded.version, offers = excluded.offers WHERE excluded.version > held.version"
+)
 
 
 def stages(catalog: Catalog) -> tuple[Stage, ...]:
@@ -32,6 +38,19 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
         return effects
 
     return (Stage("trader", topics.PORTFOLIOS, topics.TRADER_TABLE, compute, gather_s=0),)
+
+
+def sinks(catalog: Catalog) -> tuple[Sink, ...]:
+    """The newest version of each portfolio, by the same rules: what the stage refuses is not in the table."""
+
+    def compute(messages: Sequence[Message]) -> list[Copy | Execute]:
+        """One statement, at most, with the portfolios in order."""
+        found = readable(messages, events.decode_portfolio, Effects())  # the stage puts the others in quarantine
+        placed = [portfolio for message, portfolio in found if not _fault(message, portfolio, catalog.markets)]
+        rows = [(one.investor, one.portfolio, one.version, events.encode(gap.buy_offers(one))) for one in placed]
+        return [Execute(_NEWEST, rows)] if rows else []
+
+    return (Sink("trader.portfolios", topics.PORTFOLIOS, compute),)
 
 
 def _fault(message: Message, portfolio: Portfolio, markets: tuple[str, ...]) -> str:

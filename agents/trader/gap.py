@@ -40,7 +40,7 @@ def plan(portfolio: Portfolio, row: bytes | None) -> Plan | None:
     if portfolio.version <= before.version:
         return None
     gone = [BuyOfferWithdrawn(offer, portfolio.investor) for offer in before.offers]
-    new = [] if portfolio.closed else _offers(portfolio)
+    new = buy_offers(portfolio)
     if before.currency == portfolio.currency:
         markets: tuple[tuple[str, Sequence[BuyOfferWithdrawn | BuyOffer]], ...] = ((portfolio.currency, [*gone, *new]),)
     else:
@@ -61,8 +61,10 @@ def shares(amount: int, percents: Sequence[int]) -> list[int]:
     return parts
 
 
-def _offers(portfolio: Portfolio) -> list[BuyOffer]:
-    """A buy offer for each bucket; together they are the portfolio's size."""
+def buy_offers(portfolio: Portfolio) -> list[BuyOffer]:
+    """A buy offer for each bucket; together they are the portfolio's size. None if it is closed. It has passed `fault`."""
+    if portfolio.closed:
+        return []
     amounts = shares(portfolio.size_cents, [bucket.share_percent for bucket in portfolio.buckets])
     return [
         BuyOffer(

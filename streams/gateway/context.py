@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
@@ -62,6 +62,8 @@ class Gateway:
     uploading: int = 0
     inbox: InboxState = NO_INBOX
     spool: Spool | None = None  # without backups there is none
+    dry_run_environ: dict[str, str] = field(default_factory=dict)  # of a dry run's process
+    dry_running: int = 0
 
     def spooled(self, batch: str) -> AbstractAsyncContextManager[Spooled | None]:
         """The place of a new batch in the spool, if there is one, as `Spool.open`."""

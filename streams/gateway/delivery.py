@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import xxhash
 
@@ -14,10 +14,9 @@ from streams.frames import identify
 from streams.gateway.chunks import Chunk, Chunker
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import BrokerError, Outlet
-from streams.gateway.splitter import Oversized, Splitter
+from streams.gateway.splitter import TOO_LARGE, Oversized, Splitter
 from streams.gateway.spooled import Spooled
 
-TOO_LARGE: Final = "larger than a document may be"
 More = Callable[[Chunk], Awaitable[Headers]]
 
 

@@ -12,6 +12,8 @@ class Limits:
     growth_max: int = 2000
     growth_free_bytes: int = 1024**2
     uploads: int = 8  # at a time, each holds at most one open chunk a partition
+    dry_runs: int = 2  # at a time, each a process
+    dry_run_s: float = 1800  # from its beginning to its end
     idle_s: float = 30  # without a byte of an upload
     chunk_bytes: int = 128 * 1024  # a chunk is handed over when it has this many,
     chunk_documents: int = 1000  # or this many

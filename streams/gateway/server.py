@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from streams.gateway import assets, batches, health, investments, pages, portfolios, restarts, uploads
+from streams.gateway import assets, batches, dry_run, health, investments, pages, portfolios, restarts
 from streams.gateway.context import Gateway, Recent
 from streams.gateway.database import Database
 from streams.gateway.edge import Edge
@@ -35,7 +35,7 @@ ROUTES = (
     Route("/openapi.json", pages.openapi),
     Route("/health", health.health),
     Route("/metrics", health.metrics),
-    Route("/originators/{originator}/batches", uploads.upload, methods=["POST"]),
+    Route("/originators/{originator}/batches", dry_run.deliver, methods=["POST"]),
     Route("/originators/{originator}/batches", batches.batches),
     Route("/originators/{originator}/assets/{asset}", assets.asset),
     Route("/batches/{batch}", batches.batch, name="batch"),
@@ -59,6 +59,7 @@ def app(settings: Settings, limits: Limits) -> Starlette:
     outlet, database = Outlet(settings.kafka, limits), Database(settings.postgres, limits)
     spool = Spool(settings.home, settings.backups, outlet, limits) if settings.backups else None
     gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent), settings.backups, spool=spool)
+    gateway.dry_run_environ = dry_run.environ(settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

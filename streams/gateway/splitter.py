@@ -12,6 +12,7 @@ from schemas.asset import DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN
 from streams.frames import FrameError, cut_off, lie, open_end, too_short
 
 HEAD_BYTES: Final = 4096  # of an oversized document that are kept, so that people can see what it was
+TOO_LARGE: Final = "larger than a document may be"
 _int32: Final = Struct("<i").unpack_from
 
 

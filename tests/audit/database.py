@@ -19,6 +19,7 @@ TABLES: Final = {
     "batches": ("batch", "whole"),
     "rejections": ("topic || '-' || partition || '-' || record_offset", "whole"),
     "investments": ("investment", "whole"),
+    "portfolios": ("investor || '/' || portfolio", "whole"),
     "sink_offsets": ("sink || ' ' || topic || '-' || partition", "whole.next_offset"),
 }
 

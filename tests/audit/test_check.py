@@ -186,6 +186,7 @@ async def test_a_sound_database_has_nothing_to_find(sound, database):
         ("rejections", "UPDATE rejections SET reason = ''", "diverged"),
         ("investments", "DELETE FROM investments", "lost"),
         ("investments", "UPDATE investments SET amount_cents = amount_cents + 1", "diverged"),
+        ("portfolios", "UPDATE portfolios SET version = version + 1", "diverged"),
         ("sink_offsets", "UPDATE sink_offsets SET next_offset = next_offset + 1", "diverged"),
     ],
 )

@@ -97,10 +97,12 @@ def test_the_limits_are_those_of_the_code():
         f"{2**WINDOW_BITS} bytes",
         f"{limits.idle_s} seconds",
         f"{limits.uploads}",
+        f"{limits.dry_runs}",
         f"{topics.MESSAGE_BYTES_MAX} bytes",
     ]
     assert f"once over {limits.growth_free_bytes} bytes" in PAGE
     assert f"bytes, {TOO_LARGE}" in PAGE
+    assert f"at most {limits.dry_run_s / 60:g} minutes" in PAGE
     assert f"its first {HEAD_BYTES} bytes" in PAGE
     assert f"at most {delivery.BATCH_LENGTH} characters" in PAGE
 

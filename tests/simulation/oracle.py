@@ -151,11 +151,13 @@ def _sink(findings: Findings, world: "World", sink: Sink) -> None:
 
 
 def _rows(statements: Iterable[Copy | Execute]) -> Items:
-    """Rows by table; the batches' as sums."""
+    """Rows by table; the batches' as sums, the portfolios' as arguments."""
     items: Items = defaultdict(list)
     for statement in statements:
         if isinstance(statement, Copy):
             items[statement.table] += statement.csv.splitlines()
+        elif " INTO portfolios " in statement.sql:
+            items[statement.sql] += statement.arguments
         else:
             for batch, originator, first, last_, *counts in statement.arguments:
                 items[statement.sql, batch, originator, "times"] += [first, last_]
