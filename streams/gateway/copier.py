@@ -6,7 +6,8 @@ ended and its BatchReceived is published. It says on its standard output: `{"sto
 ever, with growing pauses. The end of its input is the end of the copier: what is not stored stays in the spool.
 
 A process of its own, because the gateway has no memory for it: importing obstore takes 5 MB, and a copy 9 to 20 MB more (parts of 5 MiB,
-the least of S3, of which two or three are held).
+the least of S3, of which two or three are held). The gateway's own peak while it takes 1 GB is 53.7 MB without backups and 54.4 MB with
+them, the copier's 50 to 67 MB.
 """
 
 import asyncio

@@ -1,6 +1,5 @@
 """One batch in the spool (`streams/gateway/spool.py` says which files it has there and what they mean)."""
 
-import asyncio
 import os
 import time
 from pathlib import Path
@@ -54,15 +53,18 @@ class Spooled:
         found = self._path.stat()
         self.size, self.began, self.event = found.st_size, found.st_mtime, _read(self._path.with_suffix(".ended"))
 
-    async def write(self, piece: bytes, documents: int, oversized: int) -> None:
+    def write(self, piece: bytes, documents: int, oversized: int) -> None:
         """Append a piece of the file; the counts are of what the broker has by now.
+
+        It writes to the page cache without a thread: 64 KiB take 20 µs, a thread for each costs a gateway as much time as a fifth of the
+        upload.
 
         Raises:
             SpoolError: there is no room for it; nothing of it is there.
         """
         self._spool.check(len(piece))
         try:
-            await asyncio.to_thread(self._append, piece)
+            self._append(piece)
         except OSError as fault:
             raise SpoolError(f"{self._path}: {fault.strerror}") from fault
         if self.size // LOOK_BYTES != (self.size + len(piece)) // LOOK_BYTES:

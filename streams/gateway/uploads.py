@@ -30,6 +30,7 @@ from streams.gateway.spooled import Spooled, SpoolError
 log = structlog.get_logger()
 
 
+REPLAY: Final = "Tranche-Replay-Of"
 SPOOL_FULL, UNREADABLE = "spool-full", "unreadable"
 
 
@@ -64,7 +65,8 @@ async def upload(request: Request) -> Response:
     originator, gateway = tenant(request), gateway_of(request)
     body = Body(request, gateway.limits)
     batch = batch_id(originator)
-    structlog.contextvars.bind_contextvars(batch=batch)
+    first = _replayed(request, originator)
+    structlog.contextvars.bind_contextvars(batch=batch, **first)
     with _place(gateway):
         await _reachable(gateway)
         async with _spooled(gateway, batch) as spooled:
@@ -78,7 +80,7 @@ async def upload(request: Request) -> Response:
                 raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
             finally:
                 counted(delivery)
-    answer = answered(gateway, received, fault)
+    answer = {**answered(gateway, received, fault), **first}
     return json(answer, 202, {"Location": str(answer["status_url"])})
 
 
@@ -89,6 +91,18 @@ def batch_id(originator: str) -> str:
     sends it, it is a cause, and two deliveries of the same second and content are two.
     """
     return f"{originator}.{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _replayed(request: Request, originator: str) -> dict[str, str]:
+    """The batch that this one is a replay of, under the name that log and answer have for it; empty if it is none.
+
+    Raises:
+        ProblemError: 400, it can be no batch of this originator's.
+    """
+    first = request.headers.get(REPLAY, "")
+    if first and not (first.startswith(f"{originator}.") and first.isascii() and first.isprintable() and len(first) <= 100):
+        raise ProblemError(400, "invalid-parameter", f"{REPLAY}: {first[:100]!r} is no batch of {originator}.", field=REPLAY)
+    return {"replay_of": first} if first else {}
 
 
 @contextmanager
