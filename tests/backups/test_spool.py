@@ -1,6 +1,7 @@
 """While a batch is taken it is backed up; what is killed or away on the way loses nothing."""
 
 import asyncio
+import gzip
 import signal
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import httpx
 import pytest
 import xxhash
 
-from schemas.events import BatchReceived, decode_batch
+from schemas.events import BatchReceived, decode_batch, encode
 from streams import topics
 from streams.backups import Backups
+from streams.embedded.folders import try_lock
 from streams.embedded.ports import free_port
 from streams.frames import split
 from streams.gateway.limits import Limits
@@ -76,6 +78,37 @@ async def test_a_batch_that_ends_early_is_backed_up_as_incomplete(kafka, serve, 
     data, backup = await stored(url, problem["batch"])
     assert data == content
     assert (backup.complete, backup.position, backup.documents) == (False, problem["position"], 2)
+
+
+async def test_a_file_of_the_inbox_is_backed_up_plain_and_then_leaves_taken(kafka, serve, tmp_path, book):
+    url, content = (tmp_path / "store").as_uri(), b"".join(book(30))
+    folder = tmp_path / "inbox" / "bluebird"
+    folder.mkdir(parents=True)
+    (folder / "book.bson.gz").write_bytes(gzip.compress(content))
+    async with serve(kafka, HOME=tmp_path, BACKUPS=url, INBOX=tmp_path / "inbox"):
+        await until(lambda: list(folder.glob("taken/*/book.bson.gz")))
+        await until(lambda: not list(folder.glob("taken/*/book.bson.gz")))
+    (answer,) = folder.glob("taken/*/answer.json")
+    assert (await stored(url, answer.parent.name))[0] == content
+
+
+async def test_what_was_about_to_be_published_is_published_by_the_next_gateway_as_it_is(kafka, serve, published, tmp_path, book):
+    url, content, batch = (tmp_path / "store").as_uri(), b"".join(book(3)), "bluebird.20261123T100000-00000a"
+    event = BatchReceived(batch, "bluebird", 3, len(content), xxhash.xxh3_128_hexdigest(content))
+    for name in ("dead", "alive"):
+        (tmp_path / "spool" / name).mkdir(parents=True)
+    (tmp_path / "spool" / "dead" / f"{batch}.bson").write_bytes(content)
+    (tmp_path / "spool" / "dead" / f"{batch}.open").write_bytes(b"1 0")
+    (tmp_path / "spool" / "dead" / f"{batch}.ending").write_bytes(encode(event))
+    (tmp_path / "spool" / "dead" / "bluebird.20261123T100000-00000b.ended").write_bytes(b"")  # killed while it was deleted
+    with try_lock(tmp_path / "spool" / "alive" / ".lock"):
+        other = tmp_path / "spool" / "alive" / "bluebird.20261123T100000-00000c.bson"
+        other.write_bytes(content)
+        async with serve(kafka, HOME=tmp_path, BACKUPS=url):
+            await until(lambda: spooled(tmp_path) == [other])
+    assert await received(published, batch) == [event]
+    data, backup = await stored(url, batch)
+    assert (data, backup.complete, backup.documents) == (content, True, 3)
 
 
 async def test_while_the_store_is_away_batches_wait_and_then_the_spool_is_full(kafka, serve, s3, tmp_path, book):
