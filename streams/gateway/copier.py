@@ -62,15 +62,14 @@ class Copier:
         """See whether there is a store, then copy what it did not take at first, one batch after the other."""
         await self._insist(self._backups.check)
         while True:
-            batch = await self._again.get()
-            await self._ends[batch]
-            await self._insist(partial(self._copy, batch))
+            await self._insist(partial(self._copy, await self._again.get()))
 
     async def _follow(self, batch: str) -> None:
         try:
             await self._copy(batch)
         except NOT_TAKEN as fault:
             _down(fault)
+            await self._ends[batch]  # a slow sender must not hold up the others
             self._again.put_nowait(batch)
 
     async def _insist(self, work: Any) -> None:

@@ -5,6 +5,7 @@ import gzip
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import httpx
@@ -14,12 +15,14 @@ import xxhash
 from schemas.events import BatchReceived, decode_batch, encode
 from streams import topics
 from streams.backups import Backups
-from streams.embedded.folders import try_lock
+from streams.embedded.folders import MIB, try_lock
 from streams.embedded.ports import free_port
 from streams.frames import split
 from streams.gateway.limits import Limits
+from streams.gateway.spooled import Spooled, SpoolError
 from streams.settings import inherited
 from streams.tokens import issue
+from tests.chaos.disk import SLACK_MIB, Disk
 from tests.gateway.conftest import SECRET
 
 pytestmark = pytest.mark.broker
@@ -98,7 +101,6 @@ async def test_what_was_about_to_be_published_is_published_by_the_next_gateway_a
     for name in ("dead", "alive"):
         (tmp_path / "spool" / name).mkdir(parents=True)
     (tmp_path / "spool" / "dead" / f"{batch}.bson").write_bytes(content)
-    (tmp_path / "spool" / "dead" / f"{batch}.open").write_bytes(b"1 0")
     (tmp_path / "spool" / "dead" / f"{batch}.ending").write_bytes(encode(event))
     (tmp_path / "spool" / "dead" / "bluebird.20261123T100000-00000b.ended").write_bytes(b"")  # killed while it was deleted
     with try_lock(tmp_path / "spool" / "alive" / ".lock"):
@@ -147,6 +149,36 @@ async def of(docs):
 
 async def said(client, true):
     return true((await client.get("/health")).json()["backups"])
+
+
+async def test_a_disk_that_is_full_at_the_end_does_not_make_a_batch_one_that_broke_off(tmp_path):
+    event = BatchReceived("b", "bluebird", 3, 9, "0")
+    disk = Disk(tmp_path / "disk")
+    with disk:
+        if disk.why_not:
+            pytest.skip(disk.why_not)
+        spooled = Spooled(disk.folder / "b.bson", Room())
+        spooled.create()
+        spooled.write(b"documents", 3, 0)
+        disk.fill()
+        with pytest.raises(SpoolError, match="No space left"):
+            spooled.write(b"x" * 4 * SLACK_MIB * MIB, 3, 0)
+        with suppress(OSError), (disk.folder / "others").open("wb", buffering=0) as rest:
+            while rest.write(b"x" * 1024):
+                pass
+        spooled.ending(event)
+        assert Spooled(disk.folder / "b.bson", Room()).to_publish() == event
+        assert (disk.folder / "b.bson").read_bytes() == b"documents"
+        spooled.close()
+
+
+class Room:
+    """A spool in which there is always room."""
+
+    bytes = 0
+
+    def check(self, more=0):
+        pass
 
 
 class Gateway:
