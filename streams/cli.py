@@ -13,6 +13,7 @@ from schemas.catalog import CatalogError
 from streams import checkout
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
+from streams.replay import replay
 from streams.restart import restart
 from streams.settings import Settings, SettingsError
 from streams.tokens import KINDS, Kind, TokenError, issue
@@ -179,6 +180,7 @@ def demo(home: str | None) -> None:
 
 main.add_command(checkout.bench)
 main.add_command(checkout.chaos)
+main.add_command(replay)
 
 
 def _settings(**over: object) -> Settings:
