@@ -67,7 +67,8 @@ def change_of(old: Latest, new: Latest) -> Change:
 def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
     """XXH3-64 of each row's terms (fields with `term`, and the attributes as they are written): equal digests, same agreement.
 
-    A row of int64 is made of the terms, a text by its own XXH3-64, so that hashing a row is one call.
+    A row of int64 is made of the terms, a text by its own XXH3-64, so that hashing a row is one call. Loans have no attributes: where all
+    rows are loans, the column may be missing.
     """
     matrix = np.empty((columns.num_rows, len(_TERMS)), "<i8")
     for i, field in enumerate(_TERMS):
@@ -75,10 +76,10 @@ def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
     width = 8 * len(_TERMS)
     data = matrix.tobytes()
     starts = range(0, len(data), width)
-    attributes = columns[ATTRIBUTES.name]
-    if attributes.null_count == len(attributes):  # loans
+    place = columns.schema.get_field_index(ATTRIBUTES.name)
+    if place < 0 or columns[place].null_count == columns.num_rows:
         return [xxhash.xxh3_64_digest(data[at : at + width]) for at in starts]
-    texts = [(text or "").encode() for text in attributes.to_pylist()]
+    texts = [(text or "").encode() for text in columns[place].to_pylist()]
     return [xxhash.xxh3_64_digest(data[at : at + width] + text) for at, text in zip(starts, texts, strict=True)]
 
 
