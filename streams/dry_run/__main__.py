@@ -24,7 +24,7 @@ from streams.gateway.problems import ProblemError
 
 CONNECT_S: Final = 5
 QUERY_S: Final = 15
-AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError)
+AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 READ_ONLY: Final = {"application_name": "tranche dry run", "default_transaction_read_only": "on"}
 
 
@@ -41,14 +41,14 @@ async def run(given: settings.Settings, originator: str, answer: IO[bytes]) -> N
         connection = await asyncpg.connect(given.postgres, timeout=CONNECT_S, command_timeout=QUERY_S, server_settings=READ_ONLY)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             _say(answer, {})
-            await _compare(Compared(pieces, stdin), connection, catalog, originator, answer)
-    except (*AWAY, OSError) as fault:
+            await _compare(Input(pieces, stdin), connection, catalog, originator, answer)
+    except AWAY as fault:
         _say(answer, {"database": type(fault).__name__})
     except asyncio.IncompleteReadError:
         pass  # nobody waits
 
 
-class Compared:
+class Input:
     """What comes on stdin."""
 
     def __init__(self, pieces: asyncio.StreamReader, stdin: asyncio.ReadTransport) -> None:
@@ -74,10 +74,10 @@ class Compared:
         return None
 
 
-async def _compare(compared: Compared, connection: Any, catalog: Catalog, originator: str, answer: IO[bytes]) -> None:
+async def _compare(given: Input, connection: Any, catalog: Catalog, originator: str, answer: IO[bytes]) -> None:
     with tempfile.TemporaryFile() as errors:
         book = Book(connection, catalog, originator, errors)
-        problem = await compared.into(book)
+        problem = await given.into(book)
         told = {**await book.answer(), "problem": problem}
         _say(answer, {})
         answer.write(json.dumps(told).encode()[:-1] + b', "errors": [')

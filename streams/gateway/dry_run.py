@@ -51,7 +51,7 @@ async def deliver(request: Request) -> Response:
         if isinstance(fault, ClientDisconnect):
             raise ProblemError(499, "idle", "The client went away.") from fault
         if isinstance(fault, TimeoutError):
-            raise gateway_failed(gateway, f"It took longer than {gateway.limits.dry_run_s:g} seconds.") from fault
+            raise _failed(gateway, f"It took longer than {gateway.limits.dry_run_s:g} seconds.") from fault
         raise
     return _Answer(run, gateway.limits.dry_run_s)
 
@@ -61,7 +61,7 @@ def environ(settings: Settings) -> dict[str, str]:
     return {**inherited(), "TRANCHE_POSTGRES": settings.postgres, "TRANCHE_CATALOG": str(settings.catalog)}
 
 
-def gateway_failed(gateway: Gateway, why: str) -> ProblemError:
+def _failed(gateway: Gateway, why: str) -> ProblemError:
     return retry_later("dry-run-failed", f"{why} Nothing was changed.", gateway.limits.retry_s)
 
 
@@ -100,7 +100,7 @@ class DryRun:
         assert self._process.stdout is not None
         said = await self._process.stdout.readline()
         if not said:
-            raise gateway_failed(self._gateway, "Its process ended.")
+            raise _failed(self._gateway, "Its process ended.")
         if why := orjson.loads(said).get("database"):
             detail = f"The database does not answer ({why}); uploads are taken all the same."
             raise retry_later("database-unavailable", detail, self._gateway.limits.retry_s)
@@ -135,7 +135,7 @@ class DryRun:
         while piece := await self._process.stdout.read(PIECE):
             yield piece
         if await self._process.wait():
-            raise gateway_failed(self._gateway, "Its process ended.")  # in the middle of its answer, which the client sees
+            raise _failed(self._gateway, "Its process ended.")  # in the middle of its answer, which the client sees
 
     async def stop(self) -> None:
         """End the process, whatever it does."""
