@@ -9,6 +9,7 @@ from bson.decimal128 import Decimal128
 
 import schemas
 from schemas.catalog import Catalog, parse
+from schemas.kinds import kind_of
 from streams import topics
 
 PRODUCT = Path(__file__).parent / "kinds" / "invoice-eur.yaml"
@@ -19,6 +20,9 @@ def catalog() -> Catalog:
     """The shipped catalog, and the invoices."""
     files = {path.name: path.read_text() for path in (*(SHIPPED / "products").glob("*.yaml"), PRODUCT)}
     return parse(files, ("originators.yaml", (SHIPPED / "originators.yaml").read_text()), topics.MARKETS)
+
+
+KIND = kind_of(catalog().products["invoice-eur"].document)
 
 
 def day(text: str) -> datetime:

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from agents.intake.versions import ABSENT, STATUSES, Latest, digests_of_terms
 from schemas.asset import LOAN, Kind, Status
-from schemas.columns import ARROW
+from schemas.columns import ARROW, ATTRIBUTES
+from schemas.events import DROP
 from streams.partition import asset_key
 
 ID_BYTES_MAX: Final = 64  # of an asset's id; a longer one, or none, is nobody's
@@ -16,15 +17,21 @@ _COLUMNS: Final = ", ".join(
     f"{f.stored} - DATE '1970-01-01'" if f.kind is Kind.DAY else f.stored for f in LOAN if f.kind is not Kind.MOMENT
 )
 _FIELDS: Final = tuple(f for f in LOAN if f.kind is not Kind.MOMENT)
-# The newest version of each asset by an index, and the latest moment that any version gave: it may be an earlier one's.
+# The newest version of each asset by an index, and the latest moment that any version gave: it may be an earlier one's. What a dropped
+# batch said is forgotten where the drop has superseded it.
 _NEWEST: Final = f"""
     SELECT newest.*, latest.updated_ms FROM unnest($2::text[]) AS asked(asset)
     CROSS JOIN LATERAL (
-        SELECT digest, version, {_COLUMNS} FROM asset_versions WHERE originator = $1 AND asset = asked.asset ORDER BY version DESC LIMIT 1
+        SELECT digest, version, attributes, {_COLUMNS} FROM asset_versions
+        WHERE originator = $1 AND asset = asked.asset ORDER BY version DESC LIMIT 1
     ) AS newest
     CROSS JOIN LATERAL (
         SELECT (extract(epoch FROM max(updated_at)) * 1000)::bigint AS updated_ms
-        FROM asset_versions WHERE originator = $1 AND asset = asked.asset
+        FROM asset_versions AS given WHERE originator = $1 AND asset = asked.asset AND NOT EXISTS (
+            SELECT FROM asset_versions AS superseding JOIN batches USING (batch)
+            WHERE superseding.originator = $1 AND superseding.asset = asked.asset AND superseding.version > given.version
+                  AND way = '{DROP}' AND restart_of = given.batch
+        )
     ) AS latest"""  # noqa: S608 - names of ours
 
 
@@ -38,9 +45,10 @@ async def rows(connection: Any, originator: str, assets: Iterable[bytes]) -> dic
     found = await connection.fetch(_NEWEST, originator, asked) if asked else []
     if not found:
         return {}
-    digests, versions, *values, updated = zip(*found, strict=True)
+    digests, versions, attributes, *values, updated = zip(*found, strict=True)
     columns = pa.RecordBatch.from_arrays(
-        [pa.array(column, ARROW[field.kind]) for field, column in zip(_FIELDS, values, strict=True)], names=[f.column for f in _FIELDS]
+        [*(pa.array(column, ARROW[field.kind]) for field, column in zip(_FIELDS, values, strict=True)), pa.array(attributes, pa.string())],
+        names=[*(f.column for f in _FIELDS), ATTRIBUTES.name],
     )
     by_name = dict(zip((f.column for f in _FIELDS), values, strict=True))
     numbers = zip(*(by_name[name] for name in ("outstanding", "paid_principal", "paid_interest", "paid_fees", "term_months")), strict=True)

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 
-from schemas.catalog import Originator
+from schemas.catalog import Originator, Product
+from schemas.kinds import AssetKind, kind_of
 from streams.gateway.database import Database
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import Outlet
@@ -54,6 +55,7 @@ NO_INBOX: Final = InboxState("not configured")
 class Gateway:
     secret: str
     originators: dict[str, Originator]
+    products: dict[str, Product]
     limits: Limits
     outlet: Outlet
     database: Database
@@ -64,6 +66,10 @@ class Gateway:
     spool: Spool | None = None  # without backups there is none
     dry_run_environ: dict[str, str] = field(default_factory=dict)  # of a dry run's process
     dry_running: int = 0
+
+    def kind(self, product: str) -> AssetKind:
+        """The kind of a product's assets; of one that is no more in the catalog, loans."""
+        return kind_of(self.products[product].document if product in self.products else ())
 
     def spooled(self, batch: str) -> AbstractAsyncContextManager[Spooled | None]:
         """The place of a new batch in the spool, if there is one, as `Spool.open`."""

@@ -166,7 +166,8 @@ class _Restart:
     async def _undo(self, effect: Any, delivery: Delivery, counts: Counter[str]) -> None:
         from streams.restoring import undo  # noqa: PLC0415 - bson, which a gateway that only takes uploads does not need
 
-        undone = undo(effect.latest, effect.before, effect.updated)
+        restored = effect.before or effect.latest
+        undone = undo(self._gateway.kind(restored["product"]), effect.latest, effect.before, effect.updated)
         if effect.newest > effect.latest["version"] or undone is None:
             counts["kept"] += 1
             return

@@ -55,10 +55,20 @@ def app(settings: Settings, limits: Limits) -> Starlette:
     """
     if len(settings.secret) < SECRET_CHARACTERS_MIN:
         raise SettingsError(f"TRANCHE_SECRET: must be set, with at least {SECRET_CHARACTERS_MIN} characters")
-    originators = settings.load_catalog().originators
+    catalog = settings.load_catalog()
     outlet, database = Outlet(settings.kafka, limits), Database(settings.postgres, limits)
     spool = Spool(settings.home, settings.backups, outlet, limits) if settings.backups else None
-    gateway = Gateway(settings.secret, originators, limits, outlet, database, Recent(limits.recent), settings.backups, spool=spool)
+    gateway = Gateway(
+        settings.secret,
+        catalog.originators,
+        catalog.products,
+        limits,
+        outlet,
+        database,
+        Recent(limits.recent),
+        settings.backups,
+        spool=spool,
+    )
     gateway.dry_run_environ = dry_run.environ(settings)
 
     @asynccontextmanager

@@ -3,15 +3,19 @@
 from datetime import UTC, date, datetime, timedelta
 from struct import pack
 
+import bson
 import pytest
+from bson.decimal128 import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.intake.agent import take_in
+from agents.intake.kinds import read
 from agents.intake.versions import ABSENT, STATUSES, unpack
 from schemas import columns
 from schemas.asset import LOAN, Kind, Status
 from schemas.events import decode_batch
+from schemas.kinds import LOAN_KIND
 from streams import topics
 from streams.decode import decode
 from streams.effects import Message, Table
@@ -21,6 +25,7 @@ from streams.settings import load
 from streams.supersession import HEADER, STALE, Supersession
 from streams.supersession import pack as packed
 from streams.supersession import unpack as entries_of
+from tests import invoices
 from tests.loans import DAY, encoded, paid
 
 CATALOG = load({}).load_catalog()
@@ -32,15 +37,15 @@ DIGEST, EPOCH = bytes(range(16)), datetime(1970, 1, 1, tzinfo=UTC)
 class Market:
     """Intake's table, and the rows that the merger stores of its versions, by asset."""
 
-    def __init__(self):
-        self.table, self.stored, self.changed = Table(), {}, []
+    def __init__(self, catalog=CATALOG):
+        self.catalog, self.table, self.stored, self.changed = catalog, Table(), {}, []
 
     def send(self, batch, docs, supersedes=None):
         """Take in a message of `batch`; returns what its documents came to."""
         headers = [("originator", b"bluebird"), ("batch", batch.encode()), ("positions", pack(f"<{len(docs)}Q", *range(len(docs))))]
         if supersedes is not None:
             headers.append((HEADER, packed(supersedes)))
-        effects = take_in(CATALOG, self.table, [Message("assets.ingest", HOME, 7, 0, None, b"".join(docs), tuple(headers))])
+        effects = take_in(self.catalog, self.table, [Message("assets.ingest", HOME, 7, 0, None, b"".join(docs), tuple(headers))])
         self.table.apply(effects.rows)
         self.changed += [record.value for record in effects.records if record.topic is topics.CHANGED]
         for row in (row for value in self.changed[-1:] if effects.rows for row in columns.decode(value, columns.CHANGED).to_pylist()):
@@ -48,13 +53,13 @@ class Market:
         (progress,) = [decode_batch(record.value) for record in effects.records if record.topic is topics.BATCHES]
         return progress.counts
 
-    def drop(self, batch):
+    def drop(self, batch, kind=LOAN_KIND):
         """What the gateway does to drop a batch: documents, and what they supersede."""
         undone = []
         for rows in self.stored.values():
             if rows[-1]["batch"] == batch:
                 kept = [row for row in rows if row["batch"] != batch]
-                undone.append(undo(rows[-1], *before(kept)))
+                undone.append(undo(kind, rows[-1], *before(kept)))
         return [one for one in undone if one]
 
 
@@ -151,7 +156,21 @@ def test_a_restored_document_has_the_values_of_the_one_that_it_stands_for(doc):
     market = Market()
     market.send("bluebird.1", [doc])
     ((row,),) = market.stored.values()
-    assert decode([document(row)], LOAN).columns.equals(decode([doc], LOAN).columns)
+    assert decode([document(LOAN_KIND, row)], LOAN).columns.equals(decode([doc], LOAN).columns)
+
+
+def test_assets_of_other_kinds_are_restored_and_recalled_in_their_own_words():
+    market = Market(invoices.catalog())
+    was = invoices.encoded(ASSETS[0], delivered=invoices.day("2026-11-02"), recourse=Decimal128("0.25"), confirmed_at=DAY)
+    market.send("bluebird.1", [was])
+    before_ = dict(market.table)
+    market.send("bluebird.2", [invoices.encoded(ASSETS[0], number="2026/1", days_late=1), invoices.encoded(ASSETS[1])])
+    undone = market.drop("bluebird.2", invoices.KIND)
+    kinds = {product: one for product, one in market.catalog.products.items() if product == "invoice-eur"}
+    assert read([undone[0][0]], kinds).columns.equals(read([was], kinds).columns)
+    assert bson.decode(undone[1][0])["state"] == "recalled"
+    assert market.send("bluebird.3", [doc for doc, _ in undone], [entry for _, entry in undone]) == {"terms_changed": 1, "recalled": 1}
+    assert state({key: market.table[key] for key in before_}) == state(before_)
 
 
 def test_what_was_sent_before_the_batch_is_unchanged_after_its_drop():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agents.assessor import agent as assessor
+from agents.confirmer import agent as confirmer
 from agents.intake import agent as intake
 from agents.matcher import agent as matcher
 from agents.merger.agent import sinks
@@ -21,7 +22,7 @@ from tests.database import feed, message
 from tests.invoices import catalog, day, encoded, invoice, money
 
 CATALOG = catalog()
-STAGES = [stage for agent in (intake, assessor, router, trader, matcher) for stage in agent.stages(CATALOG)]
+STAGES = [stage for agent in (intake, assessor, router, trader, matcher, confirmer) for stage in agent.stages(CATALOG)]
 HEADERS = (("originator", b"bluebird"), ("batch", b"bluebird.1"))
 VERSIONS = sinks(CATALOG)[0]
 ROOT = Path(__file__).parents[2]
