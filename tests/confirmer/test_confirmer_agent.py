@@ -1,19 +1,24 @@
 """What is confirmed becomes investments, what is not is released, and every proposal is exactly one of the two."""
 
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import schemas
 from agents.confirmer import confirmation
 from agents.confirmer.agent import stages
 from schemas import events
 from schemas.events import Investment, Proposal, ProposedBid, SellOffer
 from streams import topics
+from streams.app import build
+from streams.asking import ASK_S
 from streams.effects import Message, Table
-from streams.settings import load
+from streams.settings import SettingsError, load
 
 CATALOG = load({}).load_catalog()
 ORIGINATORS = {
@@ -63,6 +68,13 @@ def test_nobody_is_asked_where_no_originator_has_a_callback_and_that_means_yes()
     assert invested(SILENT.compute(Table(), messages(proposal(bids=2))).records) == ["harbor/a1/1/1", "harbor/a1/1/2"]
 
 
+def test_a_worker_that_is_to_ask_needs_the_secret_that_signs(tmp_path):
+    settings = load({"TRANCHE_HOME": str(tmp_path)})
+    with pytest.raises(SettingsError, match="TRANCHE_SECRET: must be set where an originator has a callback"):
+        build(settings, [STAGE])
+    build(settings, [SILENT])
+
+
 def test_an_investment_is_published_by_investor():
     first, second = SILENT.compute(Table(), messages(proposal(bids=2))).records
     assert (first.topic, first.key, first.partition, first.headers) == (topics.INVESTMENTS, b"i1", None, (("event", b"investment.made"),))
@@ -89,6 +101,21 @@ def test_one_question_asks_an_originator_about_all_of_a_step():
             ],
         },
     }  # fmt: skip
+
+
+def test_originators_are_told_what_they_are_asked_and_how_long_they_have():
+    page = (Path(schemas.__file__).parent / "asset.md").read_text()
+    section = page[page.index("## Be asked before a sale") :]
+    shown, answer = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL))
+    (question,) = STAGE.questions(messages(proposal()))
+    asked = json.loads(question.body)
+    assert list(shown) == list(asked)
+    assert list(shown["data"]) == list(asked["data"])
+    assert list(shown["data"]["proposals"][0]) == list(asked["data"]["proposals"][0])
+    assert len(shown["data"]["confirmation"]) == len(question.id)
+    assert list(answer) == ["declined"]
+    assert f"about up to {confirmation.PROPOSALS_MAX} proposals" in section
+    assert f"You have {ASK_S:g} seconds, for all attempts together, each at most {ASK_S / 2:g}." in section
 
 
 def test_a_question_asked_again_is_the_same_and_another_is_another():

@@ -16,7 +16,7 @@ from streams import topics
 from streams.partition import partition_of
 from tests.loans import DAY, encoded, paid
 
-ORIGINATORS: Final = ("bluebird", "harbor")
+ORIGINATORS: Final = ("pier", "harbor")  # as keys they are in one partition, which is that of an empty key too
 LAST_S: Final = 12.0  # when the last of it comes
 ASSETS: Final = 5  # of an originator in a partition
 Headers = tuple[tuple[str, bytes], ...]

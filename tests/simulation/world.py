@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from msgspec import structs
 
-from schemas.catalog import Catalog
+from schemas.catalog import Catalog, Originator
 from streams import topics
 from streams.app import discover
 from streams.effects import Sink, Stage
@@ -52,11 +52,11 @@ def catalog() -> Catalog:
 
 @cache
 def agents(asked: frozenset[str]) -> tuple[list[Stage], list[Sink]]:
-    """All agents, where these originators want to be asked before something is sold, and one gets notices."""
-    given = catalog()
-    listed = {name: structs.replace(one, callback=f"https://{name}/" if name in asked else None) for name, one in given.originators.items()}
-    listed["bluebird"] = structs.replace(listed["bluebird"], deliver_to="file:///notices")
-    return discover(structs.replace(given, originators=listed))
+    """All agents, where these originators want to be asked before something is sold, and the first gets notices."""
+    listed = {name: Originator(name, name, f"https://{name}/" if name in asked else None) for name in deliveries.ORIGINATORS}
+    told = deliveries.ORIGINATORS[0]
+    listed[told] = structs.replace(listed[told], deliver_to="file:///notices")
+    return discover(structs.replace(catalog(), originators=listed))
 
 
 class World:
@@ -74,10 +74,9 @@ class World:
 
     def _places(self) -> Iterator[Place]:
         """The partitions that the input can reach."""
-        letters = {partition_of(name.encode(), topics.ASSET_PARTITIONS) for name in ("", *deliveries.ORIGINATORS)}
-        asked = sorted(partition_of(name.encode(), topics.PROPOSED.partitions) for name in deliveries.ORIGINATORS)
-        used = {topics.OFFERS.name: range(len(topics.MARKETS)), topics.REJECTED.name: sorted(letters)}
-        used |= {topics.PROPOSED.name: asked, topics.RELEASED.name: asked}
+        (theirs,) = {partition_of(name.encode(), topics.ASSET_PARTITIONS) for name in ("", *deliveries.ORIGINATORS)}
+        by_originator = {topic.name: (theirs,) for topic in (topics.REJECTED, topics.PROPOSED, topics.RELEASED)}
+        used = {topics.OFFERS.name: range(len(topics.MARKETS)), **by_originator}
         sources = dict.fromkeys(agent.source.name for agent in (*self.agents.stages, *self.agents.sinks))
         return (Place(topic, number) for topic in sources for number in used.get(topic, self.given.homes))
 
