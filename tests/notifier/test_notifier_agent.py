@@ -26,6 +26,8 @@ async def test_what_was_sold_released_and_refused_is_spooled_as_it_is_published(
     await feed(store, REJECTED, [message(topics.REJECTED, events.encode(DOCUMENT), 9, timestamp_ms=0)])
     await feed(store, RELEASED, [message(topics.RELEASED, events.encode(BACK), 2, timestamp_ms=1)])
     first, second, refused, back = await spooled(sql)
+    places = [tuple(row) for row in await sql.fetch("SELECT topic, partition, record_offset FROM notices ORDER BY number")]
+    assert places == [("investments", 0, 3), ("investments", 0, 4), ("assets.rejected", 0, 9), ("investments.released", 0, 2)]
     assert first == ("bluebird", {"at": "2023-11-14T22:13:20.123Z", **json.loads(investment(3))})
     assert second[1]["investment"] == "bluebird/loan-7/1/4"
     assert refused == ("bluebird", {"at": "1970-01-01T00:00:00.000Z", **{k: v for k, v in fields(DOCUMENT).items() if k != "document"}})

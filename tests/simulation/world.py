@@ -52,7 +52,7 @@ def catalog() -> Catalog:
 
 @cache
 def agents(asked: frozenset[str]) -> tuple[list[Stage], list[Sink]]:
-    """All agents, where these originators want to be asked before something is sold, and one gets notices."""
+    """All agents, where these originators want to be asked before something is sold, and the first gets notices."""
     listed = {name: Originator(name, name, f"https://{name}/" if name in asked else None) for name in deliveries.ORIGINATORS}
     told = deliveries.ORIGINATORS[0]
     listed[told] = structs.replace(listed[told], deliver_to="file:///notices")
@@ -75,8 +75,8 @@ class World:
     def _places(self) -> Iterator[Place]:
         """The partitions that the input can reach."""
         (theirs,) = {partition_of(name.encode(), topics.ASSET_PARTITIONS) for name in ("", *deliveries.ORIGINATORS)}
-        used = {topics.OFFERS.name: range(len(topics.MARKETS))}
-        used |= {topic.name: (theirs,) for topic in (topics.REJECTED, topics.PROPOSED, topics.RELEASED)}
+        by_originator = {topic.name: (theirs,) for topic in (topics.REJECTED, topics.PROPOSED, topics.RELEASED)}
+        used = {topics.OFFERS.name: range(len(topics.MARKETS)), **by_originator}
         sources = dict.fromkeys(agent.source.name for agent in (*self.agents.stages, *self.agents.sinks))
         return (Place(topic, number) for topic in sources for number in used.get(topic, self.given.homes))
 
