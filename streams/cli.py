@@ -14,6 +14,7 @@ from schemas.asset import VERSION_END
 from schemas.catalog import CatalogError
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
+from streams.replay import replay
 from streams.restart import restart
 from streams.settings import Settings, SettingsError
 from streams.tokens import KINDS, Kind, TokenError, issue
@@ -193,6 +194,9 @@ def chaos(minutes: float, seed: int | None, assets: int) -> None:
     """Disturb a system of its own while input flows, then check every event, table and row; exit code 1 if one is wrong."""
     chosen = [] if seed is None else [f"--seed={seed}"]
     sys.exit(_of_checkout("chaos", f"--minutes={minutes:g}", f"--assets={assets}", *chosen))
+
+
+main.add_command(replay)
 
 
 def _of_checkout(name: str, *arguments: str) -> int:

@@ -26,7 +26,7 @@ class Settings:
     gateway_host: str
     gateway_port: int
     inbox: Path | None  # folder that a gateway watches for loan books; empty: none
-    backups: str  # object store that a gateway backs batches up in, s3://bucket/prefix or file:///folder; empty: none
+    backups: str  # object store of a gateway's backups, s3://bucket/prefix or file:///folder; empty: none
     ops_host: str  # of the worker's web views
     ops_port: int
     worker: str  # this worker's name: its static membership in the consumer group

@@ -27,7 +27,6 @@ from streams.settings import Settings, inherited
 
 COMMAND: Final = (sys.executable, "-m", "streams.cli")
 WRITE_AGAIN_S: Final = 1.0
-_ANY: Final = ("0.0.0.0", "::", "")  # noqa: S104 - these are compared, not bound
 
 log = structlog.get_logger()
 Report = Callable[[str], None]
@@ -247,4 +246,4 @@ def _secret(home: Path) -> str:
 
 
 def _url(host: str, port: int) -> str:
-    return f"http://{ports.LOOPBACK if host in _ANY else host}:{port}"
+    return f"http://{ports.LOOPBACK if host in ports.ANY else host}:{port}"

@@ -6,6 +6,7 @@ import socket
 from streams.embedded.errors import PortTakenError
 
 LOOPBACK = "127.0.0.1"
+ANY = ("0.0.0.0", "::", "")  # noqa: S104 - these are compared, not bound
 
 
 def free_port(host: str = LOOPBACK) -> int:

@@ -6,7 +6,8 @@ ended and its BatchReceived is published. It says on its standard output: `{"sto
 ever, with growing pauses. The end of its input is the end of the copier: what is not stored stays in the spool.
 
 A process of its own, because the gateway has no memory for it: importing obstore takes 5 MB, and a copy 9 to 20 MB more (parts of 5 MiB,
-the least of S3, of which two or three are held).
+the least of S3, of which two or three are held). The gateway's own peak while it takes 1 GB is 53.7 MB without backups and 54.4 MB with
+them, the copier's 50 to 67 MB.
 """
 
 import asyncio
@@ -61,15 +62,14 @@ class Copier:
         """See whether there is a store, then copy what it did not take at first, one batch after the other."""
         await self._insist(self._backups.check)
         while True:
-            batch = await self._again.get()
-            await self._ends[batch]
-            await self._insist(partial(self._copy, batch))
+            await self._insist(partial(self._copy, await self._again.get()))
 
     async def _follow(self, batch: str) -> None:
         try:
             await self._copy(batch)
         except NOT_TAKEN as fault:
             _down(fault)
+            await self._ends[batch]  # a slow sender must not hold up the others
             self._again.put_nowait(batch)
 
     async def _insist(self, work: Any) -> None:

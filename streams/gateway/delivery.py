@@ -71,7 +71,7 @@ class Delivery:
             BrokerError: the broker does not take it. SpoolError: there is no room to keep it until it is backed up.
         """
         if self._spooled:
-            await self._spooled.write(piece, self.kept, self.oversized)
+            self._spooled.write(piece, self.kept, self.oversized)
         self._digest.update(piece)
         self.size += len(piece)
         cut = self._splitter.feed(piece)

@@ -26,8 +26,8 @@ class Limits:
     connections: int = 256
     linger_s: float = 30  # that a refused upload is still read and dropped, so that the client sees the answer
     recent: int = 1000  # batches whose ids are remembered until the database shows them
-    spool_bytes: int = 32 * 1024**3  # that wait to be backed up, of two of the largest uploads
-    spool_batches: int = 10_000  # that wait so
+    spool_bytes: int = 32 * 1024**3  # that wait to be backed up: two of the largest uploads
+    spool_batches: int = 10_000  # that wait, too
     spool_free_bytes: int = 64 * 1024**2  # that are left on its disk for others
     unread_s: float = 60  # until a file of the inbox that could not be read is tried again
     retry_s: int = 5  # what Retry-After says

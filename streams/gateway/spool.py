@@ -3,7 +3,7 @@
 `<home>/spool/<gateway>/`, a folder of each gateway process, which holds its lock while it lives. Of a batch it has
 
     <batch>.bson    the very bytes that were cut into documents; written before a document of them is handed to the broker
-    <batch>.open    how many documents the broker had at the last look; until the batch's status is published
+    <batch>.open    how many documents the broker had at the last look; it becomes
     <batch>.ending  the BatchReceived that is to be published; it becomes
     <batch>.ended   when the broker has acknowledged that, and everything before it
 

@@ -1,6 +1,5 @@
 """One batch in the spool (`streams/gateway/spool.py` says which files it has there and what they mean)."""
 
-import asyncio
 import os
 import time
 from pathlib import Path
@@ -14,7 +13,8 @@ from schemas.events import BatchReceived, decode_batch, encode
 
 LOOK_BYTES: Final = 1024**2  # from one look at the documents that the broker has to the next
 READ_BYTES: Final = 1024**2
-_COUNTS: Final = b"%020d %020d"  # documents, and of them oversized ones
+NOTE_BYTES: Final = 4096  # room for the BatchReceived
+_COUNTS: Final = b"%020d %020d\n"  # documents, and of them oversized ones
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 log = structlog.get_logger()
@@ -46,6 +46,7 @@ class Spooled:
         """Begin. Raises SpoolError: the disk does not take it."""
         try:
             self._file, self._counts = (os.open(self._path.with_suffix(end), _FLAGS, 0o600) for end in (".bson", ".open"))
+            os.posix_fallocate(self._counts, 0, NOTE_BYTES)
         except OSError as fault:
             raise SpoolError(f"{self._path}: {fault.strerror}") from fault
 
@@ -54,15 +55,18 @@ class Spooled:
         found = self._path.stat()
         self.size, self.began, self.event = found.st_size, found.st_mtime, _read(self._path.with_suffix(".ended"))
 
-    async def write(self, piece: bytes, documents: int, oversized: int) -> None:
+    def write(self, piece: bytes, documents: int, oversized: int) -> None:
         """Append a piece of the file; the counts are of what the broker has by now.
+
+        It writes to the page cache without a thread: 64 KiB take 20 µs, a thread for each costs a gateway as much time as a fifth of the
+        upload.
 
         Raises:
             SpoolError: there is no room for it; nothing of it is there.
         """
         self._spool.check(len(piece))
         try:
-            await asyncio.to_thread(self._append, piece)
+            self._append(piece)
         except OSError as fault:
             raise SpoolError(f"{self._path}: {fault.strerror}") from fault
         if self.size // LOOK_BYTES != (self.size + len(piece)) // LOOK_BYTES:
@@ -71,9 +75,14 @@ class Spooled:
         self._spool.bytes += len(piece)
 
     def ending(self, event: BatchReceived) -> None:
-        """This is published next."""
+        """This is published next. It is noted in room that was taken at the beginning, so that a full disk does not matter."""
+        open_, ending = self._path.with_suffix(".open"), self._path.with_suffix(".ending")
         try:
-            self._path.with_suffix(".ending").write_bytes(encode(event))
+            note = open_ if open_.exists() else ending
+            with open(note, "r+b" if note.exists() else "wb") as file:  # noqa: PTH123 - as Path.open, with one name for both
+                file.write(encode(event).ljust(NOTE_BYTES))
+                file.truncate()
+            note.rename(ending)
         except OSError as fault:
             log.warning("end of a batch is not noted", batch=self.batch, reason=fault.strerror)  # a kill would make it one that broke off
 
@@ -82,7 +91,6 @@ class Spooled:
         self.event = event
         try:
             self._path.with_suffix(".ending").rename(self._path.with_suffix(".ended"))
-            self._path.with_suffix(".open").unlink(missing_ok=True)
         except OSError as fault:
             log.warning("end of a batch is not noted", batch=self.batch, reason=fault.strerror)
         self._spool.ended(self.batch, event)
@@ -102,7 +110,8 @@ class Spooled:
         Raises:
             OSError: the disk cannot be read.
         """
-        return _read(self._path.with_suffix(".ending")) or self._broken_off()
+        noted = (_read(self._path.with_suffix(end)) for end in (".ending", ".open"))  # the latter: killed before it had its name
+        return next((event for event in noted if event), None) or self._broken_off()
 
     def _broken_off(self) -> BatchReceived:
         digest, size = xxhash.xxh3_128(), 0
@@ -110,12 +119,19 @@ class Spooled:
             while piece := file.read(READ_BYTES):
                 digest.update(piece)
                 size += len(piece)
-        counts = self._path.with_suffix(".open")
-        documents, oversized = map(int, (counts.read_bytes() if counts.exists() else b"").split() or (0, 0))
+        documents, oversized = self._counted()
         error = f"the gateway ended when it had {size} bytes of it; send it again"
         event = BatchReceived(self.batch, self.batch.partition(".")[0], documents, size, digest.hexdigest(), oversized, error, size)
         self.ending(event)
         return event
+
+    def _counted(self) -> tuple[int, int]:
+        """Documents that the broker had at the last look, and of them oversized ones."""
+        try:
+            documents, oversized = map(int, self._path.with_suffix(".open").read_bytes().partition(b"\n")[0].split())
+        except (FileNotFoundError, ValueError):
+            return 0, 0  # killed before the first look, or a power cut
+        return documents, oversized
 
     def _append(self, piece: bytes) -> None:
         """All of the piece, or nothing."""

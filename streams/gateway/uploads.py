@@ -12,6 +12,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from schemas.events import REPLAY as REPLAY_WAY
 from schemas.events import UPLOAD, BatchReceived
 from streams import metrics
 from streams.frames import FrameError
@@ -31,6 +32,7 @@ from streams.gateway.spooled import Spooled, SpoolError
 log = structlog.get_logger()
 
 
+REPLAY: Final = "Tranche-Replay-Of"
 SPOOL_FULL, UNREADABLE = "spool-full", "unreadable"
 
 
@@ -66,22 +68,23 @@ async def upload(request: Request) -> Response:
     forced = flag(request, "force")
     body = Body(request, gateway.limits)
     batch = batch_id(originator)
-    structlog.contextvars.bind_contextvars(batch=batch)
-    origin = Origin(UPLOAD, f"originator {originator}", datetime.now(UTC))
+    first = _replayed(request, originator)
+    structlog.contextvars.bind_contextvars(batch=batch, **first)
+    origin = Origin(REPLAY_WAY if first else UPLOAD, f"originator {originator}", datetime.now(UTC), first.get("replay_of", ""))
     with place(gateway):
         await reachable(gateway)
         async with kept(gateway, batch) as spooled:
             delivery = Delivery(batch, originator, origin, gateway.outlet, gateway.limits, spooled=spooled)
             try:
                 fault = await receive(body.pieces(), delivery)
-                received = await finish(gateway, delivery, fault, forced=forced)
+                received = await finish(gateway, delivery, fault, forced=forced or bool(first))
             except BrokerError as refused:
                 await failed(gateway, delivery, refused)
                 members = {"batch": batch, "documents_kept": delivery.kept}
                 raise retry_later("broker-unavailable", f"{refused}. Send the batch again.", gateway.limits.retry_s, **members) from refused
             finally:
                 counted(delivery)
-    answer = answered(gateway, delivery, received, fault)
+    answer = {**answered(gateway, delivery, received, fault), **first}
     return json(answer) if received.same_as else json(answer, 202, {"Location": str(answer["status_url"])})
 
 
@@ -92,6 +95,18 @@ def batch_id(originator: str) -> str:
     sends it, it is a cause, and two deliveries of the same second and content are two.
     """
     return f"{originator}.{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _replayed(request: Request, originator: str) -> dict[str, str]:
+    """The batch that this one is a replay of, under the name that log and answer have for it; empty if it is none.
+
+    Raises:
+        ProblemError: 400, it can be no batch of this originator's.
+    """
+    first = request.headers.get(REPLAY, "")
+    if first and not (first.startswith(f"{originator}.") and first.isascii() and first.isprintable() and len(first) <= 100):
+        raise ProblemError(400, "invalid-parameter", f"{REPLAY}: {first[:100]!r} is no batch of {originator}.", field=REPLAY)
+    return {"replay_of": first} if first else {}
 
 
 @contextmanager

@@ -1,23 +1,28 @@
 """While a batch is taken it is backed up; what is killed or away on the way loses nothing."""
 
 import asyncio
+import gzip
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 import xxhash
 
-from schemas.events import BatchReceived, decode_batch
+from schemas.events import BatchReceived, decode_batch, encode
 from streams import topics
 from streams.backups import Backups
+from streams.embedded.folders import MIB, try_lock
 from streams.embedded.ports import free_port
 from streams.frames import split
 from streams.gateway.limits import Limits
+from streams.gateway.spooled import Spooled, SpoolError
 from streams.settings import inherited
 from streams.tokens import issue
+from tests.chaos.disk import SLACK_MIB, Disk
 from tests.gateway.conftest import SECRET
 
 pytestmark = pytest.mark.broker
@@ -78,6 +83,36 @@ async def test_a_batch_that_ends_early_is_backed_up_as_incomplete(kafka, serve, 
     assert (backup.complete, backup.position, backup.documents) == (False, problem["position"], 2)
 
 
+async def test_a_file_of_the_inbox_is_backed_up_plain_and_then_leaves_taken(kafka, serve, tmp_path, book):
+    url, content = (tmp_path / "store").as_uri(), b"".join(book(30))
+    folder = tmp_path / "inbox" / "bluebird"
+    folder.mkdir(parents=True)
+    (folder / "book.bson.gz").write_bytes(gzip.compress(content))
+    async with serve(kafka, HOME=tmp_path, BACKUPS=url, INBOX=tmp_path / "inbox"):
+        await until(lambda: list(folder.glob("taken/*/book.bson.gz")))
+        await until(lambda: not list(folder.glob("taken/*/book.bson.gz")))
+    (answer,) = folder.glob("taken/*/answer.json")
+    assert (await stored(url, answer.parent.name))[0] == content
+
+
+async def test_what_was_about_to_be_published_is_published_by_the_next_gateway_as_it_is(kafka, serve, published, tmp_path, book):
+    url, content, batch = (tmp_path / "store").as_uri(), b"".join(book(3)), "bluebird.20261123T100000-00000a"
+    event = BatchReceived(batch, "bluebird", 3, len(content), xxhash.xxh3_128_hexdigest(content))
+    for name in ("dead", "alive"):
+        (tmp_path / "spool" / name).mkdir(parents=True)
+    (tmp_path / "spool" / "dead" / f"{batch}.bson").write_bytes(content)
+    (tmp_path / "spool" / "dead" / f"{batch}.ending").write_bytes(encode(event))
+    (tmp_path / "spool" / "dead" / "bluebird.20261123T100000-00000b.ended").write_bytes(b"")  # killed while it was deleted
+    with try_lock(tmp_path / "spool" / "alive" / ".lock"):
+        other = tmp_path / "spool" / "alive" / "bluebird.20261123T100000-00000c.bson"
+        other.write_bytes(content)
+        async with serve(kafka, HOME=tmp_path, BACKUPS=url):
+            await until(lambda: spooled(tmp_path) == [other])
+    assert await received(published, batch) == [event]
+    data, backup = await stored(url, batch)
+    assert (data, backup.complete, backup.documents) == (content, True, 3)
+
+
 async def test_while_the_store_is_away_batches_wait_and_then_the_spool_is_full(kafka, serve, s3, tmp_path, book):
     url = s3.bucket("away")
     s3.stop()
@@ -114,6 +149,36 @@ async def of(docs):
 
 async def said(client, true):
     return true((await client.get("/health")).json()["backups"])
+
+
+async def test_a_disk_that_is_full_at_the_end_does_not_make_a_batch_one_that_broke_off(tmp_path):
+    event = BatchReceived("b", "bluebird", 3, 9, "0")
+    disk = Disk(tmp_path / "disk")
+    with disk:
+        if disk.why_not:
+            pytest.skip(disk.why_not)
+        spooled = Spooled(disk.folder / "b.bson", Room())
+        spooled.create()
+        spooled.write(b"documents", 3, 0)
+        disk.fill()
+        with pytest.raises(SpoolError, match="No space left"):
+            spooled.write(b"x" * 4 * SLACK_MIB * MIB, 3, 0)
+        with suppress(OSError), (disk.folder / "others").open("wb", buffering=0) as rest:
+            while rest.write(b"x" * 1024):
+                pass
+        spooled.ending(event)
+        assert Spooled(disk.folder / "b.bson", Room()).to_publish() == event
+        assert (disk.folder / "b.bson").read_bytes() == b"documents"
+        spooled.close()
+
+
+class Room:
+    """A spool in which there is always room."""
+
+    bytes = 0
+
+    def check(self, more=0):
+        pass
 
 
 class Gateway:

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from backports import zstd
@@ -15,9 +16,10 @@ from streams.frames import split
 from streams.gateway import inbox, server
 from streams.gateway.limits import Limits
 from streams.gateway.settling import Look
+from streams.gateway.uploads import FileError
 
 pytestmark = pytest.mark.broker
-QUICK = Limits(idle_s=5, ack_s=10, connect_s=2, linger_s=2, retry_s=1)
+QUICK = Limits(idle_s=5, ack_s=10, connect_s=2, linger_s=2, retry_s=1, unread_s=1)
 WAIT_S = 30.0
 
 
@@ -146,6 +148,38 @@ async def test_files_of_one_originator_are_taken_in_the_order_in_which_they_were
     ingested = [dict(r.headers)["batch"].decode() for r in await published(topics.INGEST)]
     assert ingested == batches
     assert {event.batch for event in received} == set(batches)
+
+
+async def test_a_file_that_cannot_be_read_keeps_none_behind_it_waiting_and_is_tried_again(watched, monkeypatch, book, capsys):
+    _, folder = watched
+    os_open = os.open
+
+    def refuse(path, *flags, **more):  # in place of a mode, which means nothing to root
+        if str(path).endswith("first.bson"):
+            raise PermissionError(13, "Permission denied")
+        return os_open(path, *flags, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        (folder / "first.bson").write_bytes(b"".join(book(3)))
+        os.utime(folder / "first.bson", (1, 1))
+        for name in ("second.bson", "third.bson"):
+            (folder / name).write_bytes(b"".join(book(1)))
+            await answer(folder, inbox.TAKEN, name)
+    assert (await answer(folder, inbox.TAKEN, "first.bson"))[0]["documents"] == 3
+    assert capsys.readouterr().out.count("the file cannot be read: Permission denied") == 1
+
+
+async def test_a_file_that_cannot_be_read_on_leaves_its_batch_failed(kafka, published, tmp_path):
+    given = settings.load({"TRANCHE_KAFKA": kafka, "TRANCHE_SECRET": "s" * 32})
+    gateway = server.app(given, QUICK).state.gateway
+    file = Path("/proc/self/mem")  # nothing is mapped at its beginning
+    look = inbox._look(file.stat())  # noqa: ASYNC240 - no disk
+    with pytest.raises(FileError):
+        await inbox._Inbox(tmp_path, gateway)._take("bluebird", file, look)
+    await gateway.outlet.close()
+    (received,) = [decode_batch(record.value) for record in await published(topics.BATCHES, least=1)]
+    assert (received.error, received.documents) == ("the file cannot be read on: Input/output error", 0)
 
 
 async def test_a_file_waits_for_a_broker_that_is_away(kafka, serve, tmp_path, book):

@@ -116,6 +116,7 @@ def test_up_leaves_a_system_running_that_down_stops(tranche, kafka, postgres):
     run = runfile.running(tranche.home)
     assert run.gateway_url in done.stdout
     assert run.secret not in done.stdout
+    assert run.environ["TRANCHE_BACKUPS"] == (tranche.home / "backups").as_uri()
     assert httpx.get(f"{run.gateway_url}/health").status_code == 200
     assert httpx.get(f"{run.ops_urls[0]}/health/ready").status_code == 200
 
