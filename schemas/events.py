@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-UPLOAD, INBOX, RESTART, DROP = "upload", "inbox", "restart", "drop"
-WAYS: Final = (UPLOAD, INBOX, RESTART, DROP)
+UPLOAD, INBOX, REPLAY, RESTART, DROP = "upload", "inbox", "replay", "restart", "drop"
+WAYS: Final = (UPLOAD, INBOX, REPLAY, RESTART, DROP)
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="event"):

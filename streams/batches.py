@@ -16,7 +16,7 @@ from streams.terminal import plain
 
 FOLLOW_S: Final = 1.0
 WIDTH: Final = 132  # columns: a narrower terminal breaks the lines itself, but an id is never cut off
-_AGAIN: Final = {"restart": ", restarted", "drop": ", drops another"}
+_AGAIN: Final = {"replay": ", replayed", "restart": ", restarted", "drop": ", drops another"}
 _LOOKS: Final = {"open": "cyan", "processing": "cyan", "done": "green", "done with rejections": "yellow", "failed": "red"}
 
 

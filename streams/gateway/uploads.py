@@ -12,6 +12,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from schemas.events import REPLAY as REPLAY_WAY
 from schemas.events import UPLOAD, BatchReceived
 from streams import metrics
 from streams.frames import FrameError
@@ -69,7 +70,7 @@ async def upload(request: Request) -> Response:
     batch = batch_id(originator)
     first = _replayed(request, originator)
     structlog.contextvars.bind_contextvars(batch=batch, **first)
-    origin = Origin(UPLOAD, f"originator {originator}", datetime.now(UTC))
+    origin = Origin(REPLAY_WAY if first else UPLOAD, f"originator {originator}", datetime.now(UTC), first.get("replay_of", ""))
     with place(gateway):
         await reachable(gateway)
         async with kept(gateway, batch) as spooled:
