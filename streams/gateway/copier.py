@@ -157,5 +157,6 @@ async def _run(folder: Path, url: str) -> None:
 
 
 if __name__ == "__main__":
+    os.nice(10)  # who sends goes first: what is not copied yet is in the spool
     logs.configure("copier")
     asyncio.run(_run(Path(sys.argv[1]), sys.argv[2]))
