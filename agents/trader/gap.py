@@ -83,21 +83,30 @@ def buy_offers(portfolio: Portfolio) -> list[BuyOffer]:
 
 
 def fault(portfolio: Portfolio, markets: tuple[str, ...]) -> str:
-    """Why a portfolio cannot be traded, empty if it can. The gateway has checked more, but anybody can write to a topic."""
+    """Why a portfolio cannot be traded, empty if it can. The gateway has checked more, but anybody can write to a topic.
+
+    One that is closed needs no money and no buckets: nothing is placed.
+    """
     names = [bucket.name for bucket in portfolio.buckets]
-    percents = [bucket.share_percent for bucket in portfolio.buckets]
     texts = (portfolio.investor, portfolio.portfolio, *names)
     faults = (
         (portfolio.currency not in markets, f"currency: {portfolio.currency!r}; must be one of {', '.join(markets)}"),
         (portfolio.version < 1, f"version: {portfolio.version}; must be 1 or more"),
+        (not all(map(_is_id, texts)), f"investor, portfolio and buckets' names: 1 to {ID_BYTES_MAX} printable bytes without /"),
+        *(() if portfolio.closed else _money_faults(portfolio, names)),
+    )
+    return next((message for wrong, message in faults if wrong), "")
+
+
+def _money_faults(portfolio: Portfolio, names: Sequence[str]) -> tuple[tuple[bool, str], ...]:
+    percents = [bucket.share_percent for bucket in portfolio.buckets]
+    return (
         (not 0 < portfolio.size_cents <= CENTS_MAX, f"size_cents: {portfolio.size_cents}; must be 1 to {CENTS_MAX}"),
         (not 0 < portfolio.bid_cents_max <= CENTS_MAX, f"bid_cents_max: {portfolio.bid_cents_max}; must be 1 to {CENTS_MAX}"),
         (len(names) > BUCKETS_MAX, f"buckets: {len(names)}; at most {BUCKETS_MAX}"),
         (len(set(names)) < len(names), "buckets: two have the same name"),
         (min(percents, default=0) < 0 or sum(percents) != 100, f"buckets: the shares add up to {sum(percents)}; must be 100, none below 0"),
-        (not all(map(_is_id, texts)), f"investor, portfolio and buckets' names: 1 to {ID_BYTES_MAX} printable bytes without /"),
     )
-    return next((message for wrong, message in faults if wrong), "")
 
 
 def _is_id(text: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import schemas
+from agents.trader import gap
 from schemas.events import decode_portfolio
 from streams import topics
 
@@ -45,6 +46,7 @@ async def test_a_portfolio_is_closed_in_its_market(client, published):
     closed = decode_portfolio(record.value)
     assert (closed.portfolio, closed.investor, closed.currency, closed.closed) == ("p1", "ann", "EUR", True)
     assert closed.version > first["version"]
+    assert gap.fault(closed, topics.MARKETS) == "", "the trader takes it"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", json.dumps({**BODY, "currency": "XXX", "size": 7}).encode()])
