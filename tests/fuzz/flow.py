@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from agents.assessor.agent import stages as assessor
+from agents.confirmer.agent import stages as confirmer
 from agents.matcher.agent import stages as matcher
 from agents.merger.agent import sinks
 from agents.router.agent import stages as router
@@ -23,7 +24,7 @@ class Flow:
     """The agents behind intake with their tables, one investor in each market, and the sinks without a database."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._stages = (*assessor(catalog), *router(catalog), *matcher(catalog))
+        self._stages = (*assessor(catalog), *router(catalog), *matcher(catalog), *confirmer(catalog))
         self._sinks = sinks(catalog)
         self._states: dict[tuple[str, int], Any] = {}
         for market, currency in enumerate(topics.MARKETS):

@@ -6,17 +6,18 @@ Both say which documents intake must account for, and compare the cutting with `
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import accumulate
 from random import Random
 from struct import unpack
 from typing import Any, Final, NamedTuple
 
 from schemas.asset import DOCUMENT_BYTES_MAX
-from schemas.events import decode_batch, decode_rejected
+from schemas.events import UPLOAD, decode_batch, decode_rejected
 from streams import topics
 from streams.effects import Message, Record
 from streams.frames import FrameError, split
-from streams.gateway.delivery import Delivery
+from streams.gateway.delivery import Delivery, Origin
 from streams.gateway.limits import Limits
 from streams.partition import partition_of
 
@@ -83,7 +84,9 @@ def _through_the_gateway(sending: Sending, batch: str) -> Sent:
     docs, fault = split(data)
     kept = _Kept()
     limits = replace(Limits(), chunk_bytes=rng.choice((1000, 20_000, 128 * 1024)), chunk_documents=rng.choice((1, 10, 1000)))
-    raised = asyncio.run(_deliver(Delivery(batch, sending.originator, kept, limits), _pieces(rng, data)))  # type: ignore[arg-type]
+    origin = Origin(UPLOAD, f"originator {sending.originator}", datetime.fromtimestamp(TIME_MS / 1000, UTC))
+    delivery = Delivery(batch, sending.originator, origin, kept, limits)  # type: ignore[arg-type]
+    raised = asyncio.run(_deliver(delivery, _pieces(rng, data)))
     expect("the fault of the frame", raised and (raised.position, raised.reason), fault and (fault.position, fault.reason))
     positions = [0, *accumulate(map(len, docs))]
     expect("bytes", positions[-1] + len(data) - (fault.position if fault else len(data)), len(data))
