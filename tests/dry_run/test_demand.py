@@ -5,6 +5,7 @@ from collections import Counter
 import asyncpg
 import pytest
 
+from agents.confirmer.agent import stages as confirmers
 from agents.matcher.agent import compute as match
 from agents.matcher.book import Book
 from agents.trader.agent import sinks, stages
@@ -19,7 +20,7 @@ from tests.rows import CATALOG
 
 __all__ = ["database", "empty_database", "store"]
 
-(TRADER,), (PORTFOLIOS,) = stages(CATALOG), sinks(CATALOG)
+(TRADER,), (PORTFOLIOS,), (CONFIRMER,) = stages(CATALOG), sinks(CATALOG), confirmers(CATALOG)
 USD = topics.MARKETS.index("USD")
 
 
@@ -86,7 +87,8 @@ async def test_what_is_open_is_what_the_matcher_has_open(database, store):
     inputs = [Message("offers", USD, n, 0, None, value, ()) for n, value in enumerate([*(record.value for record in offers), sold])]
     effects = match(book, inputs)
     book.apply(effects.rows)
-    made = [message(topics.INVESTMENTS, record.value, n) for n, record in enumerate(effects.records)]
+    proposed = [message(topics.PROPOSED, record.value, n) for n, record in enumerate(effects.records)]
+    made = [message(topics.INVESTMENTS, record.value, n) for n, record in enumerate(CONFIRMER.compute(Table(), proposed).records)]
     assert len(made) > 5
     await feed(store, SINKS[topics.INVESTMENTS], made)
     (line,), found = await meet(database, [offer(n, group, rate_ppm=200_000, cents=3_000_000) for n, group in enumerate("AB")])
