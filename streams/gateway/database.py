@@ -32,6 +32,7 @@ class Database:
 
     async def same(self, originator: str, digest: str, size: int) -> tuple[Any, Any]:
         """As `queries.same`."""
+        self._configured()
         from streams import queries  # noqa: PLC0415 - see above
 
         return await self._ask(lambda pool: queries.same(pool, originator, digest, size))
@@ -126,12 +127,11 @@ class Database:
 
     async def _ask(self, query: Callable[[Any], Awaitable[T]]) -> T:
         """The answer of `query`, which gets the pool."""
+        self._configured()
         import asyncpg  # noqa: PLC0415 - see above
 
         from streams.store import Store  # noqa: PLC0415 - see above
 
-        if not self._dsn:
-            raise retry_later("database-unavailable", "This gateway has no database: TRANCHE_POSTGRES is not set.", self._limits.retry_s)
         if self._store is None:
             self._store = Store(self._dsn)
         try:
@@ -139,6 +139,10 @@ class Database:
                 return await query(await self._store.pool())
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
             raise self._silent(fault) from fault
+
+    def _configured(self) -> None:
+        if not self._dsn:
+            raise retry_later("database-unavailable", "This gateway has no database: TRANCHE_POSTGRES is not set.", self._limits.retry_s)
 
     def _silent(self, fault: Exception) -> ProblemError:
         detail = f"The database does not answer ({type(fault).__name__}); uploads are taken all the same."
