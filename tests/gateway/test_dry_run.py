@@ -29,7 +29,16 @@ async def dry(client, content, **headers):
 
 def processes():
     """Those of dry runs that this process has started."""
-    return [child for child in psutil.Process().children() if "streams.dry_run" in child.cmdline()]
+    return [child for child in psutil.Process().children() if _is_dry_run(child)]
+
+
+def _is_dry_run(child):
+    try:
+        return "streams.dry_run" in child.cmdline()
+    except psutil.ZombieProcess:  # killed, and its end is not taken note of yet
+        return True
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def ended():
