@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from agents.assessor.attributes import told
 from agents.assessor.cashflow import CashFlow, predict, predict_bullet
 from agents.assessor.classifier import Ints, classify, compile_scorecard
+from schemas.amortisation import BULLET
 from schemas.asset import Field
-from schemas.catalog import Product, UnknownProductError
 from schemas.columns import ASSESSED
 from schemas.kinds import kind_of
+from schemas.product import Product, UnknownProductError
 
 CASHFLOW_INPUTS: Final = ("principal", "rate", "term_months", "outstanding")
 
@@ -36,7 +37,7 @@ class Assessor:
             name: (compile_scorecard(product), _scored(product), start)
             for (name, product), start in zip(products.items(), starts, strict=False)
         }
-        self._bullets = pa.array([name for name, product in products.items() if product.amortisation == "bullet"], pa.string())
+        self._bullets = pa.array([name for name, product in products.items() if product.amortisation.kind == BULLET], pa.string())
 
     def assess(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """`rows` (CHANGED) with the assessment's columns behind (ASSESSED).

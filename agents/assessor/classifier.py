@@ -1,6 +1,6 @@
 """Risk group of an asset: the points of its product's scorecard, summed, decide.
 
-Pure: `Product` and `Attribute` in `schemas/catalog.py` say what a scorecard is; here it is compiled once and applied to the columns of
+Pure: `Product` and `Attribute` in `schemas/risk.py` say what a scorecard is; here it is compiled once and applied to the columns of
 many assets at a time.
 """
 
@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.catalog import Attribute, Product
+from schemas.product import Product
+from schemas.risk import Attribute
 
 Ints = NDArray[np.int64]
 

@@ -15,9 +15,9 @@ import xxhash
 from agents.intake.kinds import not_known, read
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
 from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, REJECTED, STALE, UNCHANGED, Change, Status
-from schemas.catalog import Product
 from schemas.columns import CHANGED
 from schemas.kinds import kind_of
+from schemas.product import Product
 from streams.frames import identify
 from streams.partition import asset_key, partitions_of
 from streams.supersession import Supersession

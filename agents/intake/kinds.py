@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.asset import LOAN
-from schemas.catalog import Product
 from schemas.columns import ARROW, ATTRIBUTES
 from schemas.kinds import LOAN_KIND, AssetKind, kind_of
+from schemas.product import Product
 from schemas.values import written
 from streams.decode import Decoded, Fault, Ints, decode
 from streams.frames import text_of

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from agents.router.offers import Action, Standing, decide, unpack
 from schemas.asset import Sale, Status
-from schemas.catalog import Catalog, UnknownProductError
+from schemas.catalog import Catalog
 from schemas.events import SellOffer, SellOfferWithdrawn
+from schemas.product import UnknownProductError
 
 FOR_SALE: Final = pa.array([Status.CURRENT, Status.LATE], pa.string())
 

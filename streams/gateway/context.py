@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 
-from schemas.catalog import Originator, Product
+from schemas.catalog import Originator
 from schemas.kinds import AssetKind, kind_of
+from schemas.product import Product
 from streams.gateway.database import Database
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import Outlet

@@ -50,6 +50,7 @@ table.lines tr:nth-child(n) { background: none }
 .lines td.changed { padding: 0 .3rem; background: var(--mark) }
 .empty { color: var(--dim); padding: 1.4rem; text-align: center }
 .badge { display: inline-block; padding: .05rem .5rem; border-radius: 99px; font-size: .8rem; font-weight: 600 }
+.badge + a { display: block; font-size: .8rem }
 .good { color: var(--good); background: var(--good-back) }
 .busy { color: var(--busy); background: var(--busy-back) }
 .warn { color: var(--warn); background: var(--warn-back) }

@@ -4,8 +4,8 @@ from assessor_rows import changed
 
 from agents.assessor.assessment import Assessor
 from agents.assessor.cashflow import BoundsError
-from schemas.catalog import UnknownProductError
 from schemas.columns import ASSESSED
+from schemas.product import UnknownProductError
 from tests.rows import CATALOG
 
 USD = CATALOG.products["consumer-loan-usd"]

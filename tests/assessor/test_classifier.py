@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.assessor.classifier import classify, compile_scorecard
-from schemas.catalog import Attribute, Band, Group, Product
+from schemas.amortisation import Amortisation
+from schemas.product import Product
+from schemas.risk import Attribute, Band, Group
 
 RATE = Attribute("rate", missing=-7, bands=(Band(100, 50_000), Band(40, 90_000), Band(0)))
 HOME = Attribute("borrower_home", missing=1, values={"own": 20, "rent": 5})
@@ -12,7 +14,17 @@ GROUPS = (Group("A", 100), Group("B", 50, 9_900), Group("C", 0, 9_800))
 
 
 def product(*scorecard, groups=GROUPS):
-    return Product("p", 1, "USD", "annuity", "up", 15, 1, 2, tuple(scorecard), tuple(groups))
+    return Product(
+        product="p",
+        version=1,
+        currency="USD",
+        amortisation=Amortisation("annuity", "up"),
+        days_past_due_max=15,
+        bid_cents_min=1,
+        bid_cents_max=2,
+        scorecard=tuple(scorecard),
+        groups=tuple(groups),
+    )
 
 
 def graded(one, rates, homes):

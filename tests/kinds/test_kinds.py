@@ -98,10 +98,10 @@ def test_a_scorecard_may_use_what_the_kind_has_and_nothing_else():
     line = {"column": "recourse", "missing": 0, "bands": [{"points": 1}]}
     assert parsed(scorecard=[line]).products["invoice-eur"].scorecard[0].column == "recourse"
     with pytest.raises(
-        CatalogError, match=r"^p.yaml: scorecard borrower_income: no such column; there are originator_id, .*, debtor_rating, "
+        CatalogError, match=r"^p.yaml: scorecard\[0\]: borrower_income: no such column; there are originator_id, .*, debtor_rating, "
     ):
         parsed(scorecard=[{**line, "column": "borrower_income"}])
-    with pytest.raises(CatalogError, match=r"^p.yaml: scorecard industry: a text column has values"):
+    with pytest.raises(CatalogError, match=r"^p.yaml: scorecard\[0\]: industry: a text column has values"):
         parsed(scorecard=[{**line, "column": "industry"}])
 
 

@@ -6,8 +6,8 @@ from router_rows import assessed
 
 from agents.router.offers import Standing, unpack
 from agents.router.routing import Router, UnknownMarketError
-from schemas.catalog import UnknownProductError
 from schemas.events import SellOffer, SellOfferWithdrawn
+from schemas.product import UnknownProductError
 from streams.effects import Table
 from tests.rows import CATALOG
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from schemas import catalog
+from schemas import catalog, risk
 from schemas.catalog import CatalogError, parse
 
 FOLDER = Path(catalog.__file__).parent
@@ -12,7 +12,7 @@ ORIGINATORS = ("originators.yaml", "[{originator: o, name: O}]")
 BAND = {"column": "rate", "missing": 0, "bands": [{"below": 9, "points": 2}, {"points": 1}]}
 LIST = {"column": "purpose", "missing": 0, "values": {"car": 1}}
 GOOD = {
-    "product": "p", "version": 1, "currency": "USD", "amortisation": "annuity", "rounding": "up", "days_past_due_max": 15,
+    "product": "p", "version": 1, "currency": "USD", "amortisation": {"kind": "annuity", "rounding": "up"}, "days_past_due_max": 15,
     "bid_cents_min": 1, "bid_cents_max": 2, "scorecard": [BAND, LIST],
     "groups": [{"name": "A", "from_score": 1}, {"name": "B", "from_score": 0}],
 }  # fmt: skip
@@ -33,21 +33,21 @@ def test_the_shipped_files_are_a_catalog():
 def test_a_good_product_is_read_as_it_is_written():
     found = parsed(GOOD)
     assert (list(found.products), list(found.originators), found.markets) == (["p"], ["o"], MARKETS)
-    assert found.products["p"].scorecard[0].bands == (catalog.Band(2, 9), catalog.Band(1))
+    assert found.products["p"].scorecard[0].bands == (risk.Band(2, 9), risk.Band(1))
     assert found.products["p"].groups[0].price_bp == 10_000
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"currency": "CHF"}, "currency 'CHF' is no market; markets are EUR, USD, GBP"),
-        ({"amortisation": "balloon"}, "amortisation 'balloon' is none of"),
-        ({"rounding": "down"}, "rounding 'down' is none of"),
+        ({"currency": "CHF"}, "currency: 'CHF' is no market; markets are EUR, USD, GBP"),
+        ({"amortisation": {"kind": "balloon", "rounding": "up"}}, "amortisation.kind: 'balloon' is none of"),
+        ({"amortisation": {"kind": "annuity", "rounding": "left"}}, "amortisation.rounding: 'left' is none of"),
         ({"version": 0}, r"`int` >= 1 - at `\$.version`"),
         ({"days_past_due_max": -1}, r"`int` >= 0 - at `\$.days_past_due_max`"),
         ({"days_past_due_max": 1.5}, "got `float`"),
         ({"bid_cents_min": 0}, r"`int` >= 1 - at `\$.bid_cents_min`"),
-        ({"bid_cents_min": 3}, "bid_cents_min must not be above bid_cents_max"),
+        ({"bid_cents_min": 3}, "bid_cents_min: must not be above bid_cents_max"),
         ({"product": "a/b"}, r"\$.product"),
         ({"product": "p\n"}, r"\$.product"),
         ({"product": ""}, r"\$.product"),
@@ -58,17 +58,17 @@ def test_a_good_product_is_read_as_it_is_written():
         ({"groups": [{"name": "A", "from_score": 1}, {"name": "A", "from_score": 0}]}, "groups: 'A' is defined twice"),
         ({"groups": [{"name": "", "from_score": 1}]}, r"\$.groups\[0\].name"),
         ({"groups": [{"name": "A", "from_score": 1, "price_bp": 0}]}, r"\$.groups\[0\].price_bp"),
-        ({"scorecard": [{**BAND, "column": "shoe_size"}]}, "scorecard shoe_size: no such column; there are originator_id, "),
-        ({"scorecard": [{**BAND, "column": "purpose"}]}, "scorecard purpose: a text column has values"),
-        ({"scorecard": [{**LIST, "column": "rate"}]}, "scorecard rate: a text column has values"),
-        ({"scorecard": [{**BAND, "values": {"car": 1}}]}, "scorecard rate: either bands or values"),
-        ({"scorecard": [{"column": "rate", "missing": 0}]}, "scorecard rate: either bands or values"),
-        ({"scorecard": [BAND, BAND]}, "scorecard rate: is there twice"),
-        ({"scorecard": [{**BAND, "bands": [{"points": 1}, {"points": 2}]}]}, "scorecard rate: only the last band is open"),
-        ({"scorecard": [{**BAND, "bands": [{"below": 1, "points": 1}]}]}, "scorecard rate: only the last band is open"),
+        ({"scorecard": [{**BAND, "column": "shoe_size"}]}, r"scorecard\[0\]: shoe_size: no such column; there are originator_id, "),
+        ({"scorecard": [{**BAND, "column": "purpose"}]}, r"scorecard\[0\]: purpose: a text column has values"),
+        ({"scorecard": [{**LIST, "column": "rate"}]}, r"scorecard\[0\]: rate: a text column has values"),
+        ({"scorecard": [{**BAND, "values": {"car": 1}}]}, r"scorecard\[0\]: rate: either bands or values"),
+        ({"scorecard": [{"column": "rate", "missing": 0}]}, r"scorecard\[0\]: rate: either bands or values"),
+        ({"scorecard": [BAND, BAND]}, "scorecard: rate is there twice"),
+        ({"scorecard": [{**BAND, "bands": [{"points": 1}, {"points": 2}]}]}, r"scorecard\[0\]: rate: only the last band is open"),
+        ({"scorecard": [{**BAND, "bands": [{"below": 1, "points": 1}]}]}, r"scorecard\[0\]: rate: only the last band is open"),
         (
             {"scorecard": [{**BAND, "bands": [{"below": 2, "points": 1}, {"below": 2, "points": 2}, {"points": 3}]}]},
-            "scorecard rate: each band's below must be above the one before",
+            r"scorecard\[0\]: rate: each band's below must be above the one before",
         ),
         ({"scorecard": [{**LIST, "values": {"car": 10**7}}]}, r"\$.scorecard\[0\].values"),
         ({"scorecard": [{**BAND, "bands": [{"below": 2**63, "points": 1}, {"points": 3}]}]}, r"\$.scorecard\[0\].bands\[0\].below"),
@@ -81,8 +81,8 @@ def test_a_product_that_contradicts_itself_is_refused_by_file_and_field(wrong, m
 
 
 def test_a_field_that_is_missing_is_named():
-    with pytest.raises(CatalogError, match=r"^p.yaml: .*missing required field `rounding`"):
-        parsed({name: value for name, value in GOOD.items() if name != "rounding"})
+    with pytest.raises(CatalogError, match=r"^p.yaml: .*missing required field `currency`"):
+        parsed({name: value for name, value in GOOD.items() if name != "currency"})
 
 
 def test_text_that_is_no_yaml_is_refused_by_file():

@@ -1,0 +1,51 @@
+"""A product: what business people configure of a kind of asset for sale, one YAML file each (`schemas/products/`).
+
+Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
+`schemas/amortisation.py`, `schemas/risk.py`.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+
+from schemas import amortisation, kinds, risk
+from schemas.asset import CENTS_MAX
+
+Id = Annotated[str, msgspec.Meta(pattern=r"\A[!-.0-~]{1,64}\Z")]  # printable ASCII; "/" separates the ids in a key
+Cents = Annotated[int, msgspec.Meta(ge=1, le=CENTS_MAX)]
+
+
+class UnknownProductError(LookupError):
+    """An asset version of a product that is in no file: who wrote it had another catalog than who reads it."""
+
+    def __init__(self, product: str, originator: str, asset: str, version: int) -> None:
+        super().__init__(f"{originator}/{asset}, version {version}: product {product!r} is not in the catalog; give all workers the same")
+
+
+class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A kind of asset for sale: its market, amortisation, risk model, how it is sold, and what its documents say if it is no loan."""
+
+    product: Id
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    currency: str
+    amortisation: amortisation.Amortisation
+    days_past_due_max: Annotated[int, msgspec.Meta(ge=0)]  # later than this it is not offered
+    bid_cents_min: Cents
+    bid_cents_max: Cents
+    scorecard: tuple[risk.Attribute, ...]
+    groups: tuple[risk.Group, ...]
+    document: kinds.Lines = ()  # none: that of a loan
+
+
+def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a product that has all its fields: each field, by its path in the file, and why."""
+    document = [("document", message) for message in kinds.faults(product.document, product.currency)]
+    yield from document
+    if product.currency not in markets:
+        yield "currency", f"{product.currency!r} is no market; markets are {', '.join(markets)}"
+    yield from amortisation.faults(product.amortisation)
+    if product.bid_cents_min > product.bid_cents_max:
+        yield "bid_cents_min", "must not be above bid_cents_max"
+    if not document:
+        yield from risk.faults(product.scorecard, product.groups, kinds.kind_of(product.document).columns)
