@@ -1,23 +1,19 @@
 """What business people configure: products (`schemas/products/*.yaml`) and originators (`schemas/originators.yaml`).
 
-Pure: text in, typed values out; `streams/settings.py` reads the files. A fault names file, field and what is allowed.
+Pure: text in, typed values out; `streams/settings.py` reads the files. A fault names file, line, field and what is allowed.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Final, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
-import yaml
 
 from schemas.product import Product, faults
 from schemas.repeated import repeated
+from schemas.yamls import Yaml
 
 Tenant = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]{1,64}\Z")]  # stands in tokens, batch ids, URLs and keys
-
-
-class CatalogError(ValueError):
-    """A product or originator file that does not say what it must: the message names the file and the field."""
 
 
 class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,8 +39,6 @@ class Catalog(msgspec.Struct, frozen=True):
     markets: tuple[str, ...]
 
 
-T = TypeVar("T")
-
 DELIVERIES: Final = {
     "http": "http://host/…", "https": "https://host/…", "file": "file:///folder", "s3": "s3://bucket/prefix",
 }  # fmt: skip
@@ -58,29 +52,30 @@ def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tu
     """
     known: dict[str, Product] = {}
     for file, text in sorted(products.items()):
-        product = _read(file, text, Product)
-        for path, message in faults(product, markets):
-            raise CatalogError(f"{file}: {path}: {message}")
+        source = Yaml(file, text)
+        product = source.read(Product)
+        for path, why in faults(product, markets):
+            raise source.fault(path, why)
         if product.product in known:
-            raise CatalogError(f"{file}: product {product.product!r} is defined twice")
+            raise source.fault("product", f"{product.product!r} is defined twice")
         known[product.product] = product
-    file, text = originators
-    listed = _read(file, text, list[Originator])
-    for name in repeated(one.originator for one in listed):
-        raise CatalogError(f"{file}: originator {name!r} is listed twice")
-    for one in listed:
-        if one.callback is not None and (why := _no_callback(one.callback)):
-            raise CatalogError(f"{file}: originator {one.originator!r}: callback {why}")
-        if one.deliver_to and (fault := _delivery_fault(one.deliver_to)):
-            raise CatalogError(f"{file}: originator {one.originator!r}: deliver_to {fault}")
+    source = Yaml(*originators)
+    listed = source.read(list[Originator])
+    for path, why in _faults(listed):
+        raise source.fault(path, why)
     return Catalog(known, {one.originator: one for one in listed}, markets)
 
 
-def _read(file: str, text: str, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(yaml.safe_load(text), kind)
-    except (yaml.YAMLError, msgspec.ValidationError) as fault:
-        raise CatalogError(f"{file}: {fault}") from fault
+def _faults(listed: Sequence[Originator]) -> Iterator[tuple[str, str]]:
+    names = [one.originator for one in listed]
+    for name in repeated(names):
+        last = len(names) - 1 - names[::-1].index(name)
+        yield f"[{last}].originator", f"{name!r} is listed twice"
+    for place, one in enumerate(listed):
+        if one.callback is not None and (why := _no_callback(one.callback)):
+            yield f"[{place}].callback", f"{one.originator!r}: {why}"
+        if one.deliver_to and (why := _delivery_fault(one.deliver_to)):
+            yield f"[{place}].deliver_to", f"{one.originator!r}: {why}"
 
 
 def _no_callback(url: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from schemas.asset import VERSION_END
-from schemas.catalog import CatalogError
+from schemas.yamls import CatalogError
 from streams import checkout
 from streams import settings as settings_module
 from streams.embedded.errors import UserError

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import catalog as catalogs
+from schemas.yamls import CatalogError
 from streams import topics
 
 
@@ -44,7 +45,7 @@ class Settings:
         files = {str(path): path.read_text() for path in sorted((self.catalog / "products").glob("*.yaml"))}
         originators = self.catalog / "originators.yaml"
         if not originators.is_file():
-            raise catalogs.CatalogError(f"{originators}: there is no such file; TRANCHE_CATALOG names the folder that has it")
+            raise CatalogError(f"{originators}: there is no such file; TRANCHE_CATALOG names the folder that has it")
         return catalogs.parse(files, (str(originators), originators.read_text()), topics.MARKETS)
 
 

@@ -1,10 +1,12 @@
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from schemas import catalog, risk
-from schemas.catalog import CatalogError, parse
+from schemas.catalog import parse
+from schemas.yamls import CatalogError
 
 FOLDER = Path(catalog.__file__).parent
 MARKETS = ("EUR", "USD", "GBP")
@@ -19,7 +21,7 @@ GOOD = {
 
 
 def parsed(product, originators=ORIGINATORS):
-    return parse({"p.yaml": yaml.safe_dump(product)}, originators, MARKETS)
+    return parse({"p.yaml": json.dumps(product, indent=1)}, originators, MARKETS)  # JSON is YAML, and has no aliases
 
 
 def test_the_shipped_files_are_a_catalog():
@@ -43,21 +45,21 @@ def test_a_good_product_is_read_as_it_is_written():
         ({"currency": "CHF"}, "currency: 'CHF' is no market; markets are EUR, USD, GBP"),
         ({"amortisation": {"kind": "balloon", "rounding": "up"}}, "amortisation.kind: 'balloon' is none of"),
         ({"amortisation": {"kind": "annuity", "rounding": "left"}}, "amortisation.rounding: 'left' is none of"),
-        ({"version": 0}, r"`int` >= 1 - at `\$.version`"),
-        ({"days_past_due_max": -1}, r"`int` >= 0 - at `\$.days_past_due_max`"),
+        ({"version": 0}, r"version: .*`int` >= 1"),
+        ({"days_past_due_max": -1}, r"days_past_due_max: .*`int` >= 0"),
         ({"days_past_due_max": 1.5}, "got `float`"),
-        ({"bid_cents_min": 0}, r"`int` >= 1 - at `\$.bid_cents_min`"),
+        ({"bid_cents_min": 0}, r"bid_cents_min: .*`int` >= 1"),
         ({"bid_cents_min": 3}, "bid_cents_min: must not be above bid_cents_max"),
-        ({"product": "a/b"}, r"\$.product"),
-        ({"product": "p\n"}, r"\$.product"),
-        ({"product": ""}, r"\$.product"),
-        ({"colour": "red"}, "unknown field `colour`"),
+        ({"product": "a/b"}, r"product: "),
+        ({"product": "p\n"}, r"product: "),
+        ({"product": ""}, r"product: "),
+        ({"colour": "red"}, "colour: there is no such field"),
         ({"groups": []}, "groups: at least one"),
         ({"groups": [{"name": "A", "from_score": 0}, {"name": "B", "from_score": 1}]}, "groups: best first"),
         ({"groups": [{"name": "A", "from_score": 0}, {"name": "B", "from_score": 0}]}, "groups: best first, no two from the same score"),
         ({"groups": [{"name": "A", "from_score": 1}, {"name": "A", "from_score": 0}]}, "groups: 'A' is defined twice"),
-        ({"groups": [{"name": "", "from_score": 1}]}, r"\$.groups\[0\].name"),
-        ({"groups": [{"name": "A", "from_score": 1, "price_bp": 0}]}, r"\$.groups\[0\].price_bp"),
+        ({"groups": [{"name": "", "from_score": 1}]}, r"groups\[0\].name: "),
+        ({"groups": [{"name": "A", "from_score": 1, "price_bp": 0}]}, r"groups\[0\].price_bp: "),
         ({"scorecard": [{**BAND, "column": "shoe_size"}]}, r"scorecard\[0\]: shoe_size: no such column; there are originator_id, "),
         ({"scorecard": [{**BAND, "column": "purpose"}]}, r"scorecard\[0\]: purpose: a text column has values"),
         ({"scorecard": [{**LIST, "column": "rate"}]}, r"scorecard\[0\]: rate: a text column has values"),
@@ -70,53 +72,53 @@ def test_a_good_product_is_read_as_it_is_written():
             {"scorecard": [{**BAND, "bands": [{"below": 2, "points": 1}, {"below": 2, "points": 2}, {"points": 3}]}]},
             r"scorecard\[0\]: rate: each band's below must be above the one before",
         ),
-        ({"scorecard": [{**LIST, "values": {"car": 10**7}}]}, r"\$.scorecard\[0\].values"),
-        ({"scorecard": [{**BAND, "bands": [{"below": 2**63, "points": 1}, {"points": 3}]}]}, r"\$.scorecard\[0\].bands\[0\].below"),
+        ({"scorecard": [{**LIST, "values": {"car": 10**7}}]}, r"scorecard\[0\].values: "),
+        ({"scorecard": [{**BAND, "bands": [{"below": 2**63, "points": 1}, {"points": 3}]}]}, r"scorecard\[0\].bands\[0\].below: "),
     ],
     ids=str,
 )
 def test_a_product_that_contradicts_itself_is_refused_by_file_and_field(wrong, message):
-    with pytest.raises(CatalogError, match=rf"^p.yaml: .*{message}"):
+    with pytest.raises(CatalogError, match=rf"^p.yaml:\d+: .*{message}"):
         parsed({**GOOD, **wrong})
 
 
 def test_a_field_that_is_missing_is_named():
-    with pytest.raises(CatalogError, match=r"^p.yaml: .*missing required field `currency`"):
+    with pytest.raises(CatalogError, match=r"^p.yaml:\d+: .*missing required field `currency`"):
         parsed({name: value for name, value in GOOD.items() if name != "currency"})
 
 
 def test_text_that_is_no_yaml_is_refused_by_file():
-    with pytest.raises(CatalogError, match=r"^p.yaml: "):
+    with pytest.raises(CatalogError, match=r"^p.yaml:\d+: "):
         parse({"p.yaml": "product: [p"}, ORIGINATORS, MARKETS)
 
 
 def test_a_product_in_two_files_is_refused():
     text = yaml.safe_dump(GOOD)
-    with pytest.raises(CatalogError, match=r"^b.yaml: product 'p' is defined twice"):
+    with pytest.raises(CatalogError, match=r"^b.yaml:\d+: product: 'p' is defined twice"):
         parse({"b.yaml": text, "a.yaml": text}, ORIGINATORS, MARKETS)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[{originator: o, name: O}, {originator: o, name: P}]", "originator 'o' is listed twice"),
-        ("[{originator: a/b, name: O}]", r"\$\[0\].originator"),
+        ("[{originator: o, name: O}, {originator: o, name: P}]", "\\[1\\].originator: 'o' is listed twice"),
+        ("[{originator: a/b, name: O}]", r"\[0\]\.originator: "),
         ("[{originator: o}]", "missing required field `name`"),
         ("{originator: o}", "Expected `array`"),
-        ("[{originator: o, name: O, deliver_to: 'ftp://a/b'}]", "originator 'o': deliver_to must be one of http://host/…, https://"),
-        ("[{originator: o, name: O, deliver_to: '/data'}]", "deliver_to must be one of"),
-        ("[{originator: o, name: O, deliver_to: 'file:///'}]", "deliver_to must be one of"),
-        ("[{originator: o, name: O, deliver_to: 'file://data/x'}]", "deliver_to must be one of"),
-        ("[{originator: o, name: O, deliver_to: 'https:///x'}]", "deliver_to must be one of"),
-        ("[{originator: o, name: O, deliver_to: 'https://a:b/x'}]", "deliver_to is no URL: Port could not be cast"),
-        ("[{originator: o, name: O, deliver_to: 'https://me:pw@a/x'}]", "deliver_to must not have a user or password in it"),
-        ("[{originator: o, name: O, deliver_to: 'https://a/x y'}]", "deliver_to must be ASCII without spaces"),
-        ("[{originator: o, name: O, deliver_after_s: 0}]", r"`int` >= 1 - at `\$\[0\].deliver_after_s`"),
-        ("[{originator: o, name: O, deliver_bytes: 100000000}]", r"`int` <= 8388608 - at `\$\[0\].deliver_bytes`"),
+        ("[{originator: o, name: O, deliver_to: 'ftp://a/b'}]", "\\[0\\].deliver_to: 'o': must be one of http://host/…, https://"),
+        ("[{originator: o, name: O, deliver_to: '/data'}]", "'o': must be one of"),
+        ("[{originator: o, name: O, deliver_to: 'file:///'}]", "'o': must be one of"),
+        ("[{originator: o, name: O, deliver_to: 'file://data/x'}]", "'o': must be one of"),
+        ("[{originator: o, name: O, deliver_to: 'https:///x'}]", "'o': must be one of"),
+        ("[{originator: o, name: O, deliver_to: 'https://a:b/x'}]", "'o': is no URL: Port could not be cast"),
+        ("[{originator: o, name: O, deliver_to: 'https://me:pw@a/x'}]", "'o': must not have a user or password in it"),
+        ("[{originator: o, name: O, deliver_to: 'https://a/x y'}]", "'o': must be ASCII without spaces"),
+        ("[{originator: o, name: O, deliver_after_s: 0}]", r"\[0\].deliver_after_s: .*`int` >= 1"),
+        ("[{originator: o, name: O, deliver_bytes: 100000000}]", r"\[0\].deliver_bytes: .*`int` <= 8388608"),
     ],
 )
 def test_originators_that_cannot_be_told_apart_are_refused(text, message):
-    with pytest.raises(CatalogError, match=rf"^o.yaml: .*{message}"):
+    with pytest.raises(CatalogError, match=rf"^o.yaml:\d+: .*{message}"):
         parsed(GOOD, ("o.yaml", text))
 
 
@@ -138,9 +140,9 @@ def test_an_originator_may_have_a_callback(url):
         ("https://[::1/", "is no URL"),
         ("https://me:secret@o.example/", "must have no user or password"),
         ("https://o.example/#x", "must have no fragment"),
-        ("https://o.example/ x", r"\$\[0\].callback"),
-        ("https://o.example/" + "x" * 2000, r"\$\[0\].callback"),
-        ("", r"\$\[0\].callback"),
+        ("https://o.example/ x", r"\[0\]\.callback: "),
+        ("https://o.example/" + "x" * 2000, r"\[0\]\.callback: "),
+        ("", r"\[0\]\.callback: "),
     ],
 )
 def test_a_callback_that_cannot_be_asked_is_named(url, message):

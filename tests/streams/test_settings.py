@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.catalog import CatalogError
+from schemas.yamls import CatalogError
 from streams import settings
 from streams.settings import SettingsError, load
 from streams.supervisor import environ_of
