@@ -4,9 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from agents.assessor.attributes import told
-from agents.assessor.cashflow import CashFlow, predict, predict_bullet
+from agents.assessor.cashflow import predict
 from agents.assessor.classifier import classify, compile_scorecard
-from schemas.amortisation import BULLET
 from schemas.kinds import kind_of
 from schemas.product import Product
 
@@ -30,7 +29,7 @@ class Valuer:
         Raises:
             BoundsError: a row's amounts or terms are beyond `schemas/asset.py`.
         """
-        flow = self._predict(rows)
+        flow = predict(self._product.amortisation, *(rows.column(name).to_numpy() for name in CASHFLOW_INPUTS))
         score, group = classify(self._scorecard, told(rows, self._attributes))
         return {
             "remaining_months": pa.array(flow.remaining_months),
@@ -41,7 +40,3 @@ class Valuer:
             "risk_group": self._groups.take(pa.array(group)),
             "price_bp": pa.array(self._prices_bp[group]),
         }
-
-    def _predict(self, rows: pa.RecordBatch) -> CashFlow:
-        inputs = [rows.column(name).to_numpy() for name in CASHFLOW_INPUTS]
-        return predict_bullet(*inputs) if self._product.amortisation.kind == BULLET else predict(*inputs)
