@@ -33,8 +33,10 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     days_past_due_max: Annotated[int, msgspec.Meta(ge=0)]  # later than this it is not offered
     bid_cents_min: Cents
     bid_cents_max: Cents
-    scorecard: tuple[risk.Attribute, ...]
     groups: tuple[risk.Group, ...]
+    scorecard: tuple[risk.Attribute, ...] = ()  # one of these three
+    logistic: risk.Logistic | None = None
+    grades: risk.Grades | None = None
     document: kinds.Lines = ()  # none: that of a loan
 
 
@@ -48,4 +50,5 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     if product.bid_cents_min > product.bid_cents_max:
         yield "bid_cents_min", "must not be above bid_cents_max"
     if not document:
-        yield from risk.faults(product.scorecard, product.groups, kinds.kind_of(product.document).columns)
+        columns = kinds.kind_of(product.document).columns
+        yield from risk.faults(product.scorecard, product.logistic, product.grades, product.groups, columns)

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from agents.assessor.attributes import told
 from agents.assessor.cashflow import predict
-from agents.assessor.classifier import classify, compile_scorecard
+from agents.assessor.classifier import classify, compile_model
 from schemas.kinds import kind_of
 from schemas.product import Product
 
@@ -13,13 +13,12 @@ CASHFLOW_INPUTS = ("principal", "rate", "term_months", "outstanding")
 
 
 class Valuer:
-    """A product, ready to assess: its scorecard compiled, the attributes that it uses picked out."""
+    """A product, ready to assess: its risk model compiled, the attributes that it uses picked out."""
 
     def __init__(self, product: Product) -> None:
-        lines = {line.column for line in product.scorecard}
         self._product = product
-        self._attributes = [field for field in kind_of(product.document).attributes if field.column in lines]
-        self._scorecard = compile_scorecard(product)
+        self._model = compile_model(product)
+        self._attributes = [field for field in kind_of(product.document).attributes if field.column in self._model.columns]
         self._groups = pa.array([group.name for group in product.groups], pa.string())
         self._prices_bp = np.array([group.price_bp for group in product.groups], np.int64)
 
@@ -30,7 +29,7 @@ class Valuer:
             BoundsError: a row's amounts or terms are beyond `schemas/asset.py`.
         """
         flow = predict(self._product.amortisation, *(rows.column(name).to_numpy() for name in CASHFLOW_INPUTS))
-        score, group = classify(self._scorecard, told(rows, self._attributes))
+        score, group = classify(self._model, told(rows, self._attributes))
         return {
             "remaining_months": pa.array(flow.remaining_months),
             "instalment_cents": pa.array(flow.instalment_cents),

@@ -1,11 +1,14 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from schemas import catalog, risk
+from schemas.amortisation import KINDS, ROUNDINGS
 from schemas.catalog import parse
+from schemas.product import Product
 from schemas.yamls import CatalogError
 
 FOLDER = Path(catalog.__file__).parent
@@ -13,11 +16,20 @@ MARKETS = ("EUR", "USD", "GBP")
 ORIGINATORS = ("originators.yaml", "[{originator: o, name: O}]")
 BAND = {"column": "rate", "missing": 0, "bands": [{"below": 9, "points": 2}, {"points": 1}]}
 LIST = {"column": "purpose", "missing": 0, "values": {"car": 1}}
+TERM = {"column": "rate", "missing": 0, "weight": 1, "high": 10}
 GOOD = {
     "product": "p", "version": 1, "currency": "USD", "amortisation": {"kind": "annuity", "rounding": "up"}, "days_past_due_max": 15,
     "bid_cents_min": 1, "bid_cents_max": 2, "scorecard": [BAND, LIST],
     "groups": [{"name": "A", "from_score": 1}, {"name": "B", "from_score": 0}],
 }  # fmt: skip
+
+
+def logistic(*terms):
+    return {"scorecard": [], "logistic": {"intercept": 0, "terms": [*terms]}}
+
+
+def grades(**changed):
+    return {"scorecard": [], "grades": {"missing": "B", "groups": {"1": "A"}, **changed}}
 
 
 def parsed(product, originators=ORIGINATORS):
@@ -66,6 +78,22 @@ def test_a_good_product_is_read_as_it_is_written():
         ({"scorecard": [{**BAND, "values": {"car": 1}}]}, r"scorecard\[0\]: rate: either bands or values"),
         ({"scorecard": [{"column": "rate", "missing": 0}]}, r"scorecard\[0\]: rate: either bands or values"),
         ({"scorecard": [BAND, BAND]}, "scorecard: rate is there twice"),
+        ({"scorecard": []}, "scorecard: exactly one of scorecard, logistic, grades"),
+        ({"logistic": {"intercept": 0, "terms": [TERM]}}, "scorecard: exactly one of scorecard, logistic, grades"),
+        (logistic({**TERM, "column": "shoe_size"}), r"logistic.terms\[0\]: shoe_size: no such column; there are originator_id, "),
+        (logistic(TERM, TERM), "logistic.terms: rate is there twice"),
+        (logistic({**TERM, "values": {"car": 1}}), "rate: either weight or values"),
+        (logistic({**TERM, "column": "purpose"}), "purpose: a text column has values, a numeric column has a weight"),
+        (logistic({**TERM, "high": 0}), "rate: low must be below high"),
+        (logistic({**TERM, "per": 0}), r"logistic.terms\[0\].per: .*`int` >= 1"),
+        (logistic({**TERM, "weight": 10**9 + 1}), r"logistic.terms\[0\].weight: .*`int` <= 1000000000"),
+        (logistic({"column": "rate", "weight": 1, "high": 1}), r"logistic.terms\[0\]: .*missing required field `missing`"),
+        (logistic(), r"logistic.terms: .*length >= 1"),
+        (grades(missing="Z"), "grades.missing: 'Z' is no group; there are A, B"),
+        (grades(groups={"1": "C"}), "grades.groups.1: 'C' is no group; there are A, B"),
+        (grades(originators={"o": {"1": "C"}}), "grades.originators.o.1: 'C' is no group; there are A, B"),
+        (grades(column="rate"), "grades.column: 'rate' is no text column"),
+        (grades(groups={}), "grades.groups: at least one grade"),
         ({"scorecard": [{**BAND, "bands": [{"points": 1}, {"points": 2}]}]}, r"scorecard\[0\]: rate: only the last band is open"),
         ({"scorecard": [{**BAND, "bands": [{"below": 1, "points": 1}]}]}, r"scorecard\[0\]: rate: only the last band is open"),
         (
@@ -161,3 +189,20 @@ def test_a_refusal_never_tells_the_url():
     with pytest.raises(CatalogError) as caught:
         parsed(GOOD, ("o.yaml", "[{originator: o, name: O, deliver_to: 'https://me:hunter2@a/x'}]"))
     assert "hunter2" not in str(caught.value)
+
+
+PAGE = (FOLDER / "products.md").read_text()
+EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: next(iter(example)))
+def test_each_example_of_the_page_of_product_files_is_taken(example):
+    shipped = yaml.safe_load((FOLDER / "products" / "consumer-loan-eur.yaml").read_text())
+    rest = shipped if {"amortisation", "scorecard"} & example.keys() else {**shipped, "scorecard": []}
+    assert parsed({**rest, **example})
+
+
+def test_the_page_of_product_files_has_each_field():
+    assert {name for name in Product.__struct_fields__ if f"`{name}`" not in PAGE} == set()
+    assert all(f"`{kind}`" in PAGE for kind in KINDS)
+    assert all(rounding in PAGE for rounding in ROUNDINGS)
