@@ -111,9 +111,11 @@ class Runner:
                     if not self._current(fetched[-1]):  # revoked while the last Step went on: the next holder does the rest
                         break
                     await asyncio.shield(self._begin(number, fetch))
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, StopAsyncIteration) as end:
                 if self._current(fetched[-1]):  # started anew without a rebalance: nobody delivers the rest again
                     self.begin({number: fetched[-1].value.end})
+                if isinstance(end, StopAsyncIteration):  # Faust throws it into the queue of a partition that is revoked: its stream is over
+                    return
                 raise
 
     async def _gather(self, queue: Any, fetched: list[Any], until_s: float) -> None:
