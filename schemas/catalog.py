@@ -50,20 +50,27 @@ def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tu
     Raises:
         CatalogError: a file is not YAML, lacks a field, has an unknown one, or its values contradict each other.
     """
-    known: dict[str, Product] = {}
-    for file, text in sorted(products.items()):
-        source = Yaml(file, text)
-        product = source.read(Product)
-        for path, why in faults(product, markets):
-            raise source.fault(path, why)
-        if product.product in known:
-            raise source.fault("product", f"{product.product!r} is defined twice")
-        known[product.product] = product
     source = Yaml(*originators)
     listed = source.read(list[Originator])
     for path, why in _faults(listed):
         raise source.fault(path, why)
+    names = {one.originator for one in listed}
+    known: dict[str, Product] = {}
+    for file, text in sorted(products.items()):
+        source = Yaml(file, text)
+        product = source.read(Product)
+        for path, why in (*faults(product, markets), *_strangers(product, names)):
+            raise source.fault(path, why)
+        if product.product in known:
+            raise source.fault("product", f"{product.product!r} is defined twice")
+        known[product.product] = product
     return Catalog(known, {one.originator: one for one in listed}, markets)
+
+
+def _strangers(product: Product, names: set[str]) -> Iterator[tuple[str, str]]:
+    """Originators with grades of their own whom nobody knows: a slip would have their loans graded as all others'."""
+    for who in (product.grades.originators if product.grades else {}).keys() - names:
+        yield f"grades.originators.{who}", f"no such originator; there are {', '.join(sorted(names))}"
 
 
 def _faults(listed: Sequence[Originator]) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ in which a wrong number could come about.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -14,7 +14,8 @@ from schemas.asset import Kind
 from schemas.repeated import repeated
 
 Points = Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
-Odds = Annotated[int, msgspec.Meta(ge=-(10**9), le=10**9)]  # millionths of log-odds: a thousand of them is beyond any loan
+ODDS_MAX: Final = 10**9  # millionths of log-odds: a thousand of them is beyond any loan, and a hundred terms of so much fit int64
+Odds = Annotated[int, msgspec.Meta(ge=-ODDS_MAX, le=ODDS_MAX)]
 Within = Annotated[int, msgspec.Meta(ge=-(10**9), le=10**9)]  # times a weight it fits int64
 Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -116,6 +117,8 @@ def _of_term(term: Term, columns: Mapping[str, Kind]) -> Iterator[str]:
         yield "a text column has values, a numeric column has a weight"
     elif term.weight and term.low >= term.high:
         yield "low must be below high: the value is taken within them"
+    elif max(abs(term.weight * end) // term.per for end in (term.low, term.high)) > ODDS_MAX:
+        yield f"at low or high it comes to more than {ODDS_MAX:,}"
 
 
 def _of_grades(grades: Grades, names: set[str], columns: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:

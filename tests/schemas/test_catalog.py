@@ -92,6 +92,8 @@ def test_a_good_product_is_read_as_it_is_written():
         (grades(missing="Z"), "grades.missing: 'Z' is no group; there are A, B"),
         (grades(groups={"1": "C"}), "grades.groups.1: 'C' is no group; there are A, B"),
         (grades(originators={"o": {"1": "C"}}), "grades.originators.o.1: 'C' is no group; there are A, B"),
+        (grades(originators={"p": {"1": "A"}}), "grades.originators.p: no such originator; there are o"),
+        (logistic({**TERM, "weight": 10**6, "per": 1, "high": 1_001}), "rate: at low or high it comes to more than 1,000,000,000"),
         (grades(column="rate"), "grades.column: 'rate' is no text column"),
         (grades(groups={}), "grades.groups: at least one grade"),
         ({"scorecard": [{**BAND, "bands": [{"points": 1}, {"points": 2}]}]}, r"scorecard\[0\]: rate: only the last band is open"),
@@ -199,7 +201,7 @@ EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", 
 def test_each_example_of_the_page_of_product_files_is_taken(example):
     shipped = yaml.safe_load((FOLDER / "products" / "consumer-loan-eur.yaml").read_text())
     rest = shipped if {"amortisation", "scorecard"} & example.keys() else {**shipped, "scorecard": []}
-    assert parsed({**rest, **example})
+    assert parsed({**rest, **example}, ("originators.yaml", (FOLDER / "originators.yaml").read_text()))
 
 
 def test_the_page_of_product_files_has_each_field():
