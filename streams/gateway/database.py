@@ -54,7 +54,7 @@ class Database:
             async with aclosing(drops.affected(pool, originator, batch)) as effects:
                 async for effect in effects:
                     yield effect
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as fault:
             raise self._silent(fault) from fault
 
     async def overtaken(self, originator: str, assets: Sequence[str], batch: str, since: Any, ours: Collection[str]) -> set[str]:
@@ -137,7 +137,7 @@ class Database:
         try:
             async with asyncio.timeout(self._limits.query_s):
                 return await query(await self._store.pool())
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as fault:
             raise self._silent(fault) from fault
 
     def _configured(self) -> None:
