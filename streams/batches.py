@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 from rich import box
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
@@ -15,7 +14,6 @@ from streams import queries, terminal
 from streams.terminal import plain
 
 FOLLOW_S: Final = 1.0
-WIDTH: Final = 132  # columns: a narrower terminal breaks the lines itself, but an id is never cut off
 _AGAIN: Final = {"replay": ", replayed", "restart": ", restarted", "drop": ", drops another"}
 _LOOKS: Final = {"open": "cyan", "processing": "cyan", "done": "green", "done with rejections": "yellow", "failed": "red"}
 
@@ -36,7 +34,7 @@ async def _show(dsn: str, originator: str | None, limit: int, *, follow: bool, a
         if as_json:
             terminal.print_json({"batches": rows})
         elif not follow:
-            Console(width=max(Console().width, WIDTH)).print(table_of(rows))
+            terminal.wide().print(table_of(rows))
         else:
             with Live(table_of(rows), auto_refresh=False) as live:
                 while True:

@@ -23,7 +23,6 @@ from streams.terminal import plain
 from streams.tokens import issue
 
 ANSWER_S: Final = 120.0  # for the gateway's acknowledgement of all of a batch
-WIDTH: Final = 132  # columns: a narrower terminal breaks the lines itself, but an id is never cut off
 Span = tuple[datetime, datetime]
 
 
@@ -54,7 +53,7 @@ def main(home: str | None, name: str, span: Span | None, *, incomplete: bool, as
     if as_json:
         terminal.print_json({"replayed": [one._asdict() for one in replayed]})
     else:
-        Console(width=max(Console().width, WIDTH)).print(_table(replayed))
+        terminal.wide().print(_table(replayed))
 
 
 async def _replay(given: Settings, url: str, name: str, span: Span | None, console: Console, *, incomplete: bool) -> list[Replayed]:

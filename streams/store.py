@@ -28,6 +28,9 @@ COMMAND_S: Final = 15.0  # of waiting for one answer of the server
 LOCK_S: Final = 2.0  # of waiting for another transaction
 CONNECTIONS_MAX: Final = 8
 
+# How a database says that it does not answer: asyncpg tells a connection that broke under it by the third, too.
+AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)  # a TimeoutError is an OSError
+
 MIGRATIONS: Final = Path(schemas.__file__).parent / "sql"
 MIGRATION_LOCK: Final = 0x7472616E  # any number that nothing else in the database locks
 

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import asyncpg
 import orjson
+from rich.console import Console
 from rich.text import Text
 
 from streams.embedded.errors import UserError
-from streams.store import Store
+from streams.store import AWAY, Store
 
+WIDTH: Final = 132  # columns
 # Originators' texts go to a terminal, which would obey what is in them.
 _CONTROL: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}")
 
@@ -18,6 +19,11 @@ _CONTROL: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEM
 def plain(text: str, style: str = "") -> Text:
     """`text` as it is: neither control characters nor rich's markup mean anything in it."""
     return Text(text.translate(_CONTROL), style)
+
+
+def wide() -> Console:
+    """Standard output for tables of ids: a narrower terminal breaks the lines itself, but an id is never cut off."""
+    return Console(width=max(Console().width, WIDTH))
 
 
 def print_json(body: object) -> None:
@@ -35,7 +41,7 @@ async def database(dsn: str) -> AsyncIterator[Any]:
     store = Store(dsn)
     try:
         yield await store.pool()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+    except AWAY as fault:
         where = dsn.rpartition("@")[2] or dsn
         raise UserError(f"PostgreSQL at {where} does not answer ({type(fault).__name__}: {fault}); see `tranche status`") from fault
     finally:

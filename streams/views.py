@@ -23,7 +23,7 @@ from streams.pages import assets, batches, lag, rejections
 from streams.pages.html import Markup, Page, document, tag
 from streams.pages.style import CSS
 from streams.settings import Settings, SettingsError
-from streams.store import Store
+from streams.store import AWAY, Store
 from streams.watch import Watch
 
 READY: Final = "/health/ready"
@@ -123,7 +123,7 @@ def _page(show: Callable[[web.Request], Awaitable[Page]]) -> Handler:
             page = await show(request)
         except asyncpg.DataError:  # a text that no text of the database can be
             page = _fault(400, "This cannot be asked for", "The database knows no such text.")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+        except AWAY as fault:
             log.warning("the ops views cannot ask the database", path=request.path, fault=repr(fault))
             page = _fault(503, "The database does not answer", f"{type(fault).__name__}; topics and lag are still to be seen.")
         if request.query.get("format") == "json" or "application/json" in request.headers.get("Accept", ""):
@@ -149,7 +149,7 @@ def _json(data: object, status: int) -> web.Response:
 async def _answers(store: Store) -> bool:
     try:
         return await (await store.pool()).fetchval("SELECT true", timeout=2)  # type: ignore[no-any-return]
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except AWAY:
         return False
 
 

@@ -21,10 +21,10 @@ from streams import settings
 from streams.dry_run.book import Book
 from streams.frames import FrameError
 from streams.gateway.problems import ProblemError
+from streams.store import AWAY
 
 CONNECT_S: Final = 5
 QUERY_S: Final = 15
-AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 READ_ONLY: Final = {"application_name": "tranche dry run", "default_transaction_read_only": "on"}
 
 

@@ -45,16 +45,15 @@ class Database:
 
     async def affected(self, originator: str, batch: str) -> AsyncGenerator[Any]:
         """As `drops.affected`."""
-        import asyncpg  # noqa: PLC0415 - see above
-
         from streams import drops  # noqa: PLC0415 - see above
+        from streams.store import AWAY  # noqa: PLC0415 - see above
 
         pool = await self._ask(_itself)
         try:
             async with aclosing(drops.affected(pool, originator, batch)) as effects:
                 async for effect in effects:
                     yield effect
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as fault:
+        except AWAY as fault:
             raise self._silent(fault) from fault
 
     async def overtaken(self, originator: str, assets: Sequence[str], batch: str, since: Any, ours: Collection[str]) -> set[str]:
@@ -128,16 +127,14 @@ class Database:
     async def _ask(self, query: Callable[[Any], Awaitable[T]]) -> T:
         """The answer of `query`, which gets the pool."""
         self._configured()
-        import asyncpg  # noqa: PLC0415 - see above
-
-        from streams.store import Store  # noqa: PLC0415 - see above
+        from streams.store import AWAY, Store  # noqa: PLC0415 - see above
 
         if self._store is None:
             self._store = Store(self._dsn)
         try:
             async with asyncio.timeout(self._limits.query_s):
                 return await query(await self._store.pool())
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as fault:
+        except AWAY as fault:
             raise self._silent(fault) from fault
 
     def _configured(self) -> None:
