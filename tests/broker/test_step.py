@@ -43,6 +43,8 @@ class Case:
         return Message(self.source.name, 0, offset, 0, key, value, ())
 
     async def written(self) -> list[bytes]:
+        """What is committed. A commit is answered before its markers are in the partitions; opening begins after they are."""
+        await (await self.open()).close()
         return [record.value for record in await committed(self.kafka, self.out)]
 
 

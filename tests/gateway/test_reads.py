@@ -3,6 +3,9 @@
 import asyncpg
 import pytest
 
+from streams.gateway.database import Database
+from streams.gateway.limits import Limits
+from streams.gateway.problems import ProblemError
 from streams.store import migrate
 
 INVESTMENT = """INSERT INTO investments SELECT $1, 'bluebird/loan-1/1', 'p/1/main', $2, 'loan-1', 1, $3, 'p', 'main', 'USD', 2500, 10000,
@@ -122,6 +125,18 @@ async def test_a_database_that_does_not_answer_is_503_and_said_by_health(serve, 
         health = await client.get("/health")
         assert health.status_code == 200
         assert health.json()["database"] == "down"
+
+
+@pytest.mark.parametrize(
+    "fault", [asyncpg.InternalClientError(), asyncpg.InterfaceError(), asyncpg.AdminShutdownError(), ConnectionResetError(), TimeoutError()]
+)
+async def test_a_connection_that_breaks_under_a_query_is_503_however_it_is_told(database, fault):
+    async def query(_pool):
+        raise fault
+
+    with pytest.raises(ProblemError, match=type(fault).__name__) as told:
+        await Database(database, Limits())._ask(query)
+    assert (told.value.status, told.value.kind) == (503, "database-unavailable")
 
 
 async def test_health_reports_both(serve, kafka, database):
