@@ -33,6 +33,9 @@ ASSESSMENT: Final = (
     pa.field("score", pa.int64(), nullable=False),  # points of the product's scorecard
     pa.field("risk_group", pa.string(), nullable=False),
     pa.field("price_bp", pa.int64(), nullable=False),  # sell price, basis points of the amount
+    pa.field("expected_loss_ppm", pa.int64(), nullable=False),  # principal lost, of what is outstanding; undiscounted
+    pa.field("expected_return_ppm", pa.int64()),  # XIRR a year at the buyer's price; null: nothing is outstanding, or no such rate
+    pa.field("duration_days", pa.int64()),  # Macaulay's at that return; null with it
 )
 
 ATTRIBUTES: Final = pa.field("attributes", pa.string())

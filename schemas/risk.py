@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from schemas import curves
 from schemas.asset import Kind
 from schemas.repeated import repeated
 
@@ -81,6 +82,7 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, msgspec.Meta(min_length=1)]
     from_score: Whole
     price_bp: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 10_000
+    curve: curves.Curve = curves.NEVER
 
 
 def faults(
@@ -95,6 +97,8 @@ def faults(
         yield "groups", "best first, no two from the same score"
     for name in repeated(group.name for group in groups):
         yield "groups", f"{name!r} is defined twice"
+    for place, group in enumerate(groups):
+        yield from ((f"groups[{place}].curve.{path}", message) for path, message in curves.faults(group.curve))
     for column in repeated(line.column for line in scorecard):
         yield "scorecard", f"{column} is there twice"
     for place, line in enumerate(scorecard):

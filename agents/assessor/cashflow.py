@@ -59,7 +59,7 @@ def predict(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: 
     if terms.kind == INTEREST_ONLY:
         return _interest_only(terms, principal_cents, rate_ppm, months, outstanding_cents)
     regular = instalments(terms, principal_cents, rate_ppm, months)
-    first = regular if terms.kind == ANNUITY else regular + _interest(principal_cents, rate_ppm, terms.interest_rounding)
+    first = regular if terms.kind == ANNUITY else regular + interest_of(principal_cents, rate_ppm, terms.interest_rounding)
     covers = np.minimum(months, first // 2) - outstanding_cents  # less than nothing with an opening balance: that does not cover it
     balance, last = principal_cents, first
     interest, short = np.zeros_like(principal_cents), np.zeros_like(principal_cents)
@@ -82,7 +82,7 @@ def schedule(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months:
     balance = principal_cents
     ends = set(np.unique(months).tolist())
     for month in range(1, int(months.max(initial=0)) + 1):
-        interest = _interest(balance, rate_ppm, terms.interest_rounding)
+        interest = interest_of(balance, rate_ppm, terms.interest_rounding)
         principal = np.minimum(np.maximum(regular_cents - interest, 0) if terms.kind == ANNUITY else regular_cents, balance)
         if month in ends:
             principal = np.where(months == month, balance, principal)
@@ -112,23 +112,28 @@ def instalments(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, mont
 
 
 def _interest_only(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> CashFlow:
-    month = _interest(principal_cents, rate_ppm, terms.interest_rounding)
+    month = interest_of(principal_cents, rate_ppm, terms.interest_rounding)
     first = np.where(months == 1, principal_cents + month, month)
     return CashFlow(first, principal_cents + month, month * months, np.where(outstanding_cents > 0, months, 0))
 
 
 def _bullet(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> CashFlow:
-    """What is paid at the end is P * (1 + i * n): simple interest, as none falls due on the way.
-
-    QuantLib's compounding `Simple`: 1 + r * t with n twelfths of a year as t. Its one payment is the last instalment.
-    """
-    factor = rate_ppm * months
-    whole, rest = np.divmod(principal_cents, PERIODS)  # the product would not fit int64, its two parts do
-    interest = whole * factor + quotient(rest * factor, PERIODS, terms.rounding)
+    """Its one payment is the last instalment."""
+    interest = simple_interest(principal_cents, rate_ppm, months, terms.rounding)
     return CashFlow(np.zeros_like(principal_cents), principal_cents + interest, interest, np.where(outstanding_cents > 0, months, 0))
 
 
-def _interest(balance_cents: Ints, rate_ppm: Ints, rounding: str) -> Ints:
+def simple_interest(principal_cents: Ints, rate_ppm: Ints, months: Ints, rounding: str) -> Ints:
+    """P * i * n, rounded once: none falls due on the way.
+
+    QuantLib's compounding `Simple`: 1 + r * t with n twelfths of a year as t.
+    """
+    factor = rate_ppm * months
+    whole, rest = np.divmod(principal_cents, PERIODS)  # the product would not fit int64, its two parts do
+    return whole * factor + quotient(rest * factor, PERIODS, rounding)  # type: ignore[no-any-return]
+
+
+def interest_of(balance_cents: Ints, rate_ppm: Ints, rounding: str) -> Ints:
     """A month's interest, rounded."""
     if int(balance_cents.max(initial=0)) * int(rate_ppm.max(initial=0)) <= INT64_MAX - PERIODS:
         return quotient(balance_cents * rate_ppm, PERIODS, rounding)

@@ -1,15 +1,22 @@
-"""What the assessment of one product's assets finds: cash flow, score, risk group and price, as columns. Pure."""
+"""What the assessment of one product's assets finds: cash flow, score, risk group, price and what to expect, as columns. Pure."""
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from agents.assessor.attributes import told
 from agents.assessor.cashflow import predict
 from agents.assessor.classifier import classify, compile_model
+from agents.assessor.prediction import Curves, Prediction
+from agents.assessor.prediction import predict as predicted
+from agents.assessor.schedule import Loans, to_come
 from schemas.kinds import kind_of
 from schemas.product import Product
 
+Ints = NDArray[np.int64]
+
 CASHFLOW_INPUTS = ("principal", "rate", "term_months", "outstanding")
+SCHEDULE_INPUTS = ("principal", "rate", "term_months", "issued", "outstanding")
 
 
 class Valuer:
@@ -20,6 +27,7 @@ class Valuer:
         self._model = compile_model(product)
         self._attributes = [field for field in kind_of(product.document).attributes if field.column in self._model.columns]
         self._groups = pa.array([group.name for group in product.groups], pa.string())
+        self._curves = Curves([group.curve for group in product.groups])
         self._prices_bp = np.array([group.price_bp for group in product.groups], np.int64)
 
     def value(self, rows: pa.RecordBatch) -> dict[str, pa.Array]:
@@ -30,6 +38,8 @@ class Valuer:
         """
         flow = predict(self._product.amortisation, *(rows.column(name).to_numpy() for name in CASHFLOW_INPUTS))
         score, group = classify(self._model, told(rows, self._attributes))
+        price_bp = self._prices_bp[group]
+        expected = self._expect(rows, flow.remaining_months, group, price_bp)
         return {
             "remaining_months": pa.array(flow.remaining_months),
             "instalment_cents": pa.array(flow.instalment_cents),
@@ -37,5 +47,19 @@ class Valuer:
             "interest_cents": pa.array(flow.interest_cents),
             "score": pa.array(score),
             "risk_group": self._groups.take(pa.array(group)),
-            "price_bp": pa.array(self._prices_bp[group]),
+            "price_bp": pa.array(price_bp),
+            "expected_loss_ppm": pa.array(expected.loss_ppm),
+            "expected_return_ppm": _whole(expected.return_ppm),
+            "duration_days": _whole(expected.duration_days),
         }
+
+    def _expect(self, rows: pa.RecordBatch, remaining_months: Ints, group: Ints, buyer_price_bp: Ints) -> Prediction:
+        loans = Loans(*(rows.column(name).to_numpy() for name in SCHEDULE_INPUTS))
+        age_months = np.maximum(loans.months - remaining_months, 0)
+        return predicted(to_come(self._product.amortisation, loans, remaining_months), age_months, self._curves, group, buyer_price_bp)
+
+
+def _whole(numbers: NDArray[np.float64]) -> pa.Array:
+    """Whole numbers; null where there is none (NaN)."""
+    none = np.isnan(numbers)
+    return pa.array(np.where(none, 0.0, numbers).astype(np.int64), mask=none)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from schemas.asset import VERSION_END
 from streams.pages.html import Column, Markup, Page, join, link, markup, money, table, tag
 from streams.trace import queries
-from streams.trace.difference import payments
+from streams.trace.difference import expectations, payments
 
 _HELD: Final = {  # of the latest version's document
     "Product": "product",
@@ -26,6 +26,9 @@ _ASSESSED: Final = {
     "Price": "price",
     "Instalment": "instalment",
     "Months left": "remaining_months",
+    "Expected loss": "expected_loss",
+    "Expected return a year": "expected_return",
+    "Duration, days": "duration_days",
 }
 _INVESTMENTS: Final = (
     Column("Made at, UTC", lambda row: row["made_at"]),
@@ -102,6 +105,7 @@ def _assessment(row: Mapping[str, Any]) -> Markup:
         f"group {found['risk_group']}, score {found['score']}, price {found['price']}",
         Markup("<br>"),
         payments(found),
+        *((Markup("<br>"), expected) if (expected := expectations(found)) else ()),
     )
     return join((*text, _lines(row["reassessed"])))
 

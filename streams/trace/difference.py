@@ -18,6 +18,7 @@ Row = Mapping[str, Any]
 
 FOR_SALE: Final = (Status.CURRENT, Status.LATE)
 _MONEY: Final = ("instalment", "last_instalment", "interest")  # of an assessment, each a column in cents
+_EXPECTED: Final = ("expected_loss", "expected_return")  # each a column in parts per million; null where there is none
 
 
 def document(row: Row) -> dict[str, Value]:
@@ -33,13 +34,15 @@ def document(row: Row) -> dict[str, Value]:
 
 
 def assessment(row: Row) -> dict[str, Value]:
-    """What the assessor found; `price` is a fraction of the amount, 1 is par."""
+    """What the assessor found; `price` and what is expected are fractions, of the amount and of what is outstanding; 1 is par."""
     return {
         "risk_group": row["risk_group"],
         "score": row["score"],
         "price": values.fraction(row["price_bp"], 4),
         "remaining_months": row["remaining_months"],
         **{name: _written(Kind.MONEY, row[f"{name}_cents"]) for name in _MONEY},
+        **{name: None if row[f"{name}_ppm"] is None else values.fraction(row[f"{name}_ppm"], 6) for name in _EXPECTED},
+        "duration_days": row["duration_days"],
     }
 
 
@@ -57,6 +60,16 @@ def payments(assessment: Mapping[str, Value]) -> str:
     if assessment["instalment"] == "0.00":
         return f"one payment of {assessment['last_instalment']}, {assessment['remaining_months']} months at most"
     return f"{assessment['remaining_months']} instalments of {assessment['instalment']}"
+
+
+def expectations(assessment: Mapping[str, Value]) -> str:
+    """What an investor may expect, in a few words; empty of a version from before there was such a prediction."""
+    if assessment["expected_loss"] is None:
+        return ""
+    loss = f"expected loss {assessment['expected_loss']}"
+    if assessment["expected_return"] is None:
+        return f"{loss}, no expected return"
+    return f"{loss}, expected return {assessment['expected_return']} a year, duration {assessment['duration_days']} days"
 
 
 def offered(row: Row, *, invested: bool) -> bool | None:

@@ -5,6 +5,7 @@ from assessor_rows import changed
 from agents.assessor.assessment import Assessor
 from agents.assessor.cashflow import BoundsError
 from schemas.columns import ASSESSED
+from schemas.curves import NEVER, Curve
 from schemas.product import UnknownProductError
 from tests.rows import CATALOG
 
@@ -24,6 +25,36 @@ def test_an_asset_keeps_its_columns_and_gets_cash_flow_group_and_price():
     assert (one["instalment_cents"], one["remaining_months"]) == (65_253, 60)
     assert 65_253 * 59 + one["last_instalment_cents"] == one["principal"] + one["interest_cents"]
     assert (one["score"], one["risk_group"], one["price_bp"]) == (45 + 5 + 5 + 12 + 6 + 5 + 5 + 14 + 4, "E", 9_950)
+
+
+def test_what_to_expect_of_a_loan_depends_on_its_groups_curve_and_its_price_and_on_no_clock():
+    group = EUR.groups[-1]
+    riskier = msgspec.structs.replace(group, curve=Curve(default_ppm=(10_000,), loss_given_default_ppm=800_000, recovery_months=6))
+    cheaper = msgspec.structs.replace(riskier, price_bp=9_000)
+    found = []
+    for groups in ((msgspec.structs.replace(group, curve=NEVER, price_bp=10_000),), (riskier,), (cheaper,)):
+        product = msgspec.structs.replace(EUR, groups=groups)
+        (row,) = Assessor({EUR.product: product}).assess(changed({"product": EUR.product, "term_months": 12, "rate": 120_000})).to_pylist()
+        found.append((row["expected_loss_ppm"], row["expected_return_ppm"], row["duration_days"]))
+    (none, own, days), (loss, low, _), (same, high, _) = found
+    assert (none, abs(own - 126_825) < 1_500, 190 < days < 200) == (0, True, True), "1 % a month are 12.68 % a year"
+    assert 0 < loss == same < 800_000
+    assert low < min(own, high)
+
+
+def test_a_loans_curve_goes_on_where_the_loan_is():
+    late = Curve(default_ppm=(*[0] * 12, 50_000), loss_given_default_ppm=500_000)
+    product = msgspec.structs.replace(EUR, groups=(msgspec.structs.replace(EUR.groups[-1], curve=late),))
+    year = {"product": EUR.product, "rate": 0, "principal": 1_200_000, "outstanding": 1_200_000, "term_months": 12}
+    second = {**year, "principal": 2_400_000, "term_months": 24}
+    first, later = Assessor({EUR.product: product}).assess(changed(year, second)).to_pylist()
+    assert (first["remaining_months"], first["expected_loss_ppm"]) == (12, 0)
+    assert (later["remaining_months"], later["expected_loss_ppm"] > 50_000) == (12, True)
+
+
+def test_what_is_repaid_has_nothing_to_expect():
+    (row,) = ASSESSOR.assess(changed({"outstanding": 0, "status": "repaid"})).to_pylist()
+    assert (row["expected_loss_ppm"], row["expected_return_ppm"], row["duration_days"]) == (0, None, None)
 
 
 def test_rows_of_several_products_are_each_assessed_by_their_own_in_order():

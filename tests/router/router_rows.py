@@ -9,7 +9,7 @@ from tests.rows import CHANGED_ROW
 ROW = {
     **CHANGED_ROW, "outstanding": 2_700_000,
     "remaining_months": 34, "instalment_cents": 95_793, "last_instalment_cents": 95_778, "interest_cents": 648_533, "score": 107,
-    "risk_group": "E", "price_bp": 9_950,
+    "risk_group": "E", "price_bp": 9_950, "expected_loss_ppm": 30_000,
 }  # fmt: skip
 
 

@@ -72,6 +72,13 @@ def test_a_good_product_is_read_as_it_is_written():
         ({"groups": [{"name": "A", "from_score": 1}, {"name": "A", "from_score": 0}]}, "groups: 'A' is defined twice"),
         ({"groups": [{"name": "", "from_score": 1}]}, r"groups\[0\].name: "),
         ({"groups": [{"name": "A", "from_score": 1, "price_bp": 0}]}, r"groups\[0\].price_bp: "),
+        (
+            {"groups": [{"name": "A", "from_score": 1, "curve": {"default_ppm": [1, 600_000], "prepayment_ppm": [500_000]}}]},
+            r"groups\[0\].curve.default_ppm\[1\]: defaults and prepayments of a month are 1000000 together at most, and these are 1100000",
+        ),
+        ({"groups": [{"name": "A", "from_score": 1, "curve": {"default_ppm": [1, -1]}}]}, r"groups\[0\].curve.default_ppm\[1\]"),
+        ({"groups": [{"name": "A", "from_score": 1, "curve": {"prepayment_ppm": [0] * 601}}]}, r"groups\[0\].curve.prepayment_ppm"),
+        ({"groups": [{"name": "A", "from_score": 1, "curve": {"loss_given_default_ppm": 1_000_001}}]}, "loss_given_default_ppm"),
         ({"scorecard": [{**BAND, "column": "shoe_size"}]}, r"scorecard\[0\]: shoe_size: no such column; there are originator_id, "),
         ({"scorecard": [{**BAND, "column": "purpose"}]}, r"scorecard\[0\]: purpose: a text column has values"),
         ({"scorecard": [{**LIST, "column": "rate"}]}, r"scorecard\[0\]: rate: a text column has values"),

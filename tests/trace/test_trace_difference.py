@@ -101,12 +101,22 @@ def test_a_field_that_goes_or_comes_differs_from_none_and_other_bytes_alone_diff
     assert [one["field"] for one in late["differences"]] == ["status", "days_past_due"]
 
 
+def test_what_is_expected_is_told_in_a_few_words_as_far_as_it_is_known():
+    def words(loss, rate, days):
+        row = stored({**FIRST, "expected_loss_ppm": loss, "expected_return_ppm": rate, "duration_days": days})
+        return difference.expectations(difference.assessment(row))
+
+    assert words(12_300, -56_100, 400) == "expected loss 0.0123, expected return -0.0561 a year, duration 400 days"
+    assert words(0, None, None) == "expected loss 0, no expected return"
+    assert words(None, None, None) == ""
+
+
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize(("outstanding", "remaining"), [(1, 1), (0, 1), (1, 0)])
 @pytest.mark.parametrize("days", [0, 1, 15, 16, 500])
 def test_what_is_told_of_a_versions_sell_offer_is_what_the_router_does(status, outstanding, remaining, days):
     changed = {"status": str(status), "outstanding": outstanding, "remaining_months": remaining, "days_past_due": days}
-    columns = {**CHANGED_ROW, **dict.fromkeys(ASSESSED.names[-7:], 1), "risk_group": "B", "price_bp": 9_950, **changed}
+    columns = {**CHANGED_ROW, **dict.fromkeys(ASSESSED.names[-10:], 1), "risk_group": "B", "price_bp": 9_950, **changed}
     (told,) = difference.told([stored(columns)], None, {})
     routed = ROUTER.route(pa.RecordBatch.from_pylist([columns], schema=ASSESSED), {}, {})
     offers = [event.offer for market in routed for event in market if isinstance(event, SellOffer)]
