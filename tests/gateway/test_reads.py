@@ -128,7 +128,8 @@ async def test_a_database_that_does_not_answer_is_503_and_said_by_health(serve, 
 
 
 @pytest.mark.parametrize(
-    "fault", [asyncpg.InternalClientError(), asyncpg.InterfaceError(), asyncpg.AdminShutdownError(), ConnectionResetError(), TimeoutError()]
+    "fault",
+    [asyncpg.InternalClientError(), asyncpg.InterfaceError("closed"), asyncpg.AdminShutdownError(), ConnectionResetError(), TimeoutError()],
 )
 async def test_a_connection_that_breaks_under_a_query_is_503_however_it_is_told(database, fault):
     async def query(_pool):
