@@ -14,9 +14,10 @@ ROOT: Final = Path(__file__).parent.parent
 
 @click.command()
 @click.argument("name")
-def bench(name: str) -> None:
+@click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="Of every subject, in turn.")
+def bench(name: str, runs: int) -> None:
     """Run the measurement NAME, or all of them."""
-    sys.exit(_of_checkout("bench", name))
+    sys.exit(_of_checkout("bench", name, f"--runs={runs}"))
 
 
 @click.command()

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from streams import logs
 from streams.embedded.errors import UserError
-from tests.bench import agents, delivery, diff, latency, recovery, report, runner, scale, upload
+from tests.bench import agents, assess, delivery, diff, latency, recovery, report, runner, scale, upload
 from tests.bench.process import RunError
 
 
@@ -32,6 +32,7 @@ BENCHES: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     "redelivery": partial(compared, "redelivery", agents.redelivery),
     "pipeline": partial(compared, "pipeline", agents.pipeline),
     "single": partial(compared, "single", agents.single),
+    "assess": assess.main,
     "upload": upload.main,
     "recovery": recovery.main,
     "latency": latency.main,
