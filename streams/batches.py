@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich import box
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 
 from schemas.asset import Change, changed
 from streams import queries, terminal
@@ -44,7 +44,7 @@ async def _show(dsn: str, originator: str | None, limit: int, *, follow: bool, a
 
 def table_of(batches: Sequence[Mapping[str, Any]]) -> Table:
     """A line a batch (`queries.batches`), the newest first."""
-    table = Table("batch", "state", box=box.SIMPLE_HEAD)
+    table = Table(Column("batch", no_wrap=True, overflow="fold"), "state", box=box.SIMPLE_HEAD)
     for name in ("documents", "new", "changed", "unchanged", "stale", "rejected", "seconds"):
         table.add_column(name, justify="right")
     for batch in batches:

@@ -55,6 +55,16 @@ async def test_a_name_that_a_terminal_would_obey_is_shown_as_it_is(store, sql):
     assert "b.[red]\N{REPLACEMENT CHARACTER}[2J" in out.getvalue()
 
 
+async def test_a_batch_can_be_copied_however_much_is_said_of_it(store, sql, database, tranche):
+    name = "harborview-capital.20261124T042029-8d62d4"
+    await sql.execute(
+        "INSERT INTO batches (batch, originator, received, documents, same_as, first_event, last_event)"
+        " VALUES ($1, 'harborview-capital', true, 0, 'harborview-capital.1', now(), now())",
+        name,
+    )
+    assert name in tranche(TRANCHE_POSTGRES=database).stdout
+
+
 def test_without_a_database_it_says_what_to_do(tranche):
     done = tranche(TRANCHE_POSTGRES="postgresql://127.0.0.1:1/none")
     assert (done.returncode, done.stdout) == (2, "")
