@@ -11,7 +11,7 @@ from schemas import catalog, events
 from streams import queries, topics
 from tests.database import feed, message
 
-SINK = sinks(catalog.Catalog({}, {}, ()))[1]
+SINK, REJECTIONS = sinks(catalog.Catalog({}, {}, ()))[1:3]
 
 progress = st.builds(
     events.BatchProgress,
@@ -23,6 +23,10 @@ progress = st.builds(
 
 def status(*told: events.Event, first: int = 0) -> list:
     return [message(topics.BATCHES, events.encode(event), offset=n, timestamp_ms=1_000 * n) for n, event in enumerate(told, first)]
+
+
+def rejected(*told: events.Rejected) -> list:
+    return [message(topics.REJECTED, events.encode(event), offset=n) for n, event in enumerate(told)]
 
 
 def received(documents: int, **more) -> events.BatchReceived:
@@ -52,6 +56,7 @@ def test_an_outcome_without_a_column_is_a_fault():
 @pytest.mark.parametrize("steps", [1, 2, 5])
 async def test_counts_are_the_same_however_the_events_are_cut_into_steps_and_in_whatever_order(store, steps):
     told = status(counted(created=3), counted(rejected=1, unchanged=2), received(9, oversized=1), counted(created=2))
+    await feed(store, REJECTIONS, rejected(REJECTION, REJECTION))
     for start in range(0, len(told), steps):
         await feed(store, SINK, told[start : start + steps])
     batch = await queries.batch(await store.pool(), "b1")
@@ -61,14 +66,19 @@ async def test_counts_are_the_same_however_the_events_are_cut_into_steps_and_in_
     assert batch["state"] == "done with rejections"
 
 
+REJECTION = events.Rejected("b1", "bluebird", "", 0, "", "is NaN", "")
 STATES = [
     ([counted(created=1)], "open"),
     ([received(2)], "processing"),
     ([received(2), counted(created=1)], "processing"),
     ([received(2), counted(created=1, unchanged=1)], "done"),
     ([counted(created=2), received(2)], "done"),
-    ([received(2), counted(created=1, rejected=1)], "done with rejections"),
-    ([received(2, oversized=1), counted(created=1)], "done with rejections"),
+    ([received(2), counted(created=1, rejected=1), REJECTION], "done with rejections"),
+    ([received(2, oversized=1), counted(created=1), REJECTION], "done with rejections"),
+    ([received(2), counted(created=1, rejected=1)], "processing"),
+    ([received(2, oversized=1), counted(rejected=1), REJECTION], "processing"),
+    ([received(2, error="cut off", position=77), counted(rejected=2), REJECTION], "processing"),
+    ([received(2, error="cut off", position=77), counted(rejected=2), REJECTION, REJECTION], "failed"),
     ([received(2, error="cut off", position=77), counted(created=1)], "processing"),
     ([received(2, error="cut off", position=77), counted(created=2)], "failed"),
     ([received(0, error="not BSON")], "failed"),
@@ -76,9 +86,10 @@ STATES = [
 ]
 
 
-async def test_the_state_follows_from_what_was_received_and_counted(store):
+async def test_the_state_follows_from_what_was_received_and_counted_and_of_rejections_stored(store):
     told = [structs.replace(event, batch=f"b{n}") for n, (events_of_one, _) in enumerate(STATES) for event in events_of_one]
-    await feed(store, SINK, status(*told))
+    await feed(store, SINK, status(*(event for event in told if not isinstance(event, events.Rejected))))
+    await feed(store, REJECTIONS, rejected(*(event for event in told if isinstance(event, events.Rejected))))
     pool = await store.pool()
     found = [(await queries.batch(pool, f"b{n}"))["state"] for n in range(len(STATES))]
     assert found == [state for _, state in STATES]
