@@ -25,6 +25,11 @@ class Supersession(NamedTuple):
     digest: bytes
     updated_ms: int | None  # since 1970-01-01 UTC; None: no version ever said
 
+    @property
+    def known_ms(self) -> int:
+        """`updated_ms` as a row of the table has it."""
+        return _NEVER_MS if self.updated_ms is None else self.updated_ms
+
 
 STALE: Final = Supersession(0, bytes(16), None)  # of a document that must not be the latest
 
@@ -47,4 +52,4 @@ def unpack(value: bytes) -> list[Supersession | None]:
 def _packed(entry: Supersession | None) -> bytes:
     if entry is None:
         return _ENTRY.pack(_ANY, bytes(16), _NEVER_MS)
-    return _ENTRY.pack(entry.version, entry.digest, _NEVER_MS if entry.updated_ms is None else entry.updated_ms)
+    return _ENTRY.pack(entry.version, entry.digest, entry.known_ms)

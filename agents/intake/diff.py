@@ -94,9 +94,9 @@ def _differing(
     for document in documents:
         originator, asset = identify(document.data)
         key = asset_key(document.originator, asset or b"")
-        digest = digest_of(document.data) if document.supersedes is None else document.supersedes.digest
-        row = get(key)
-        if row is not None and row.startswith(digest) and originator == document.originator and key not in seen:
+        row, superseding = get(key), document.supersedes
+        digest = superseding.digest if superseding else digest_of(document.data)
+        if row is not None and row.startswith(digest) and originator == document.originator and key not in seen and not superseding:
             unchanged[document.source] = unchanged.get(document.source, 0) + 1
             continue
         if originator is not None and originator != document.originator:
@@ -145,7 +145,7 @@ def _versions(
             continue
         if row is None:
             version = Version(document, Latest(digest, 1, terms, _CODES[status], *numbers), Change.CREATED, (0, 0, 0, 0))
-        elif row.startswith(digest):
+        elif row.startswith(digest) and _as_known(row, document):
             _count(found, document.source, UNCHANGED)
             continue
         else:
@@ -162,6 +162,11 @@ def _versions(
         found.columns = _with_changes(columns if len(keep) == columns.num_rows else columns.take(pa.array(keep)), versions)
 
 
+def _as_known(row: bytes, document: Document) -> bool:
+    """Of a row with the document's digest: whether it has the `updated_at` as well that a superseding document is to be known by."""
+    return document.supersedes is None or unpack(row).updated_ms == document.supersedes.known_ms
+
+
 def _stale(old: Latest, document: Document, new: Latest) -> bool:
     """Whether the document comes too late to follow `old`."""
     if document.supersedes:
@@ -176,10 +181,7 @@ def _next(old: Latest, document: Document, new: Latest) -> Version:
         new.paid_fees - old.paid_fees,
         new.outstanding - old.outstanding,
     )
-    if document.supersedes is None:
-        updated_ms = max(old.updated_ms, new.updated_ms)
-    else:
-        updated_ms = ABSENT if document.supersedes.updated_ms is None else document.supersedes.updated_ms
+    updated_ms = document.supersedes.known_ms if document.supersedes else max(old.updated_ms, new.updated_ms)
     new = new._replace(version=old.version + 1, updated_ms=updated_ms)
     return Version(document, new, change_of(old, new), deltas)
 

@@ -185,6 +185,18 @@ def test_what_was_sent_before_the_batch_is_unchanged_after_its_drop():
     assert market.send("bluebird.6", [encoded(updated_at=DAY + timedelta(1), days_past_due=1)]) == {"status_changed": 1}
 
 
+def test_a_drop_takes_back_when_it_was_updated_even_where_the_batch_ended_with_the_bytes_from_before_it():
+    market = Market()
+    first = encoded()
+    market.send("bluebird.1", [first])
+    market.send("bluebird.2", [encoded(updated_at=DAY, days_past_due=9), first])
+    ((doc, entry),) = market.drop("bluebird.2")
+    assert market.send("bluebird.3", [doc], [entry]) == {"status_changed": 1}
+    assert unpack(market.table[b"bluebird/LC1"]).updated_ms == ABSENT
+    assert market.send("bluebird.3", [doc], [entry]) == {"unchanged": 1}
+    assert market.send("bluebird.4", [encoded(updated_at=DAY - timedelta(1), days_past_due=1)]) == {"status_changed": 1}
+
+
 def test_a_version_that_came_meanwhile_is_left_alone():
     market = Market()
     for n in range(2):
