@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections import defaultdict
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -81,6 +82,16 @@ class Scene:
         pid = self.services[worker].pid
         assert pid is not None
         return psutil.Process(pid)
+
+    async def kill(self, worker: str) -> None:
+        """Kill the worker; one that has ended itself a moment before, when it is there again."""
+        async with asyncio.timeout(START_S):
+            while True:
+                pid = self.services[worker].pid
+                with suppress(psutil.NoSuchProcess):
+                    if pid is not None:
+                        return psutil.Process(pid).kill()
+                await asyncio.sleep(POLL_S)
 
     async def deliver(self) -> None:
         """More input: far more than one Step takes."""

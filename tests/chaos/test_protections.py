@@ -18,7 +18,7 @@ async def kills(scene: Scene) -> None:
     await scene.start()
     for worker in WORKERS * 2:
         await scene.working()
-        scene.process(worker).kill()
+        await scene.kill(worker)
 
 
 async def pause(scene: Scene) -> None:
