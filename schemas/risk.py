@@ -19,6 +19,7 @@ ODDS_MAX: Final = 10**9  # millionths of log-odds: a thousand of them is beyond 
 Odds = Annotated[int, msgspec.Meta(ge=-ODDS_MAX, le=ODDS_MAX)]
 Within = Annotated[int, msgspec.Meta(ge=-(10**9), le=10**9)]  # times a weight it fits int64
 Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Score = Annotated[int, msgspec.Meta(ge=-(2**61), le=2**61)]  # the difference of two fits int64
 
 
 class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +81,7 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A risk group: from `from_score` points up, best group first, the last from the lowest score there is. `price_bp`: its sell price."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
-    from_score: Whole
+    from_score: Score
     price_bp: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 10_000
     curve: curves.Curve = curves.NEVER
 

@@ -1,4 +1,4 @@
-"""What the assessment of one product's assets finds: cash flow, score, risk group, price and what to expect, as columns. Pure."""
+"""What the assessment of one product's assets finds: cash flow, score, risk group and why, price and what to expect, as columns. Pure."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ from agents.assessor.cashflow import predict
 from agents.assessor.classifier import classify, compile_model
 from agents.assessor.prediction import Curves, Prediction
 from agents.assessor.prediction import predict as predicted
+from agents.assessor.reasons import reasons
 from agents.assessor.schedule import Loans, to_come
 from schemas.kinds import kind_of
 from schemas.product import Product
@@ -37,7 +38,8 @@ class Valuer:
             BoundsError: a row's amounts or terms are beyond `schemas/asset.py`.
         """
         flow = predict(self._product.amortisation, *(rows.column(name).to_numpy() for name in CASHFLOW_INPUTS))
-        score, group = classify(self._model, told(rows, self._attributes))
+        grades = classify(self._model, told(rows, self._attributes))
+        group = grades.group
         price_bp = self._prices_bp[group]
         expected = self._expect(rows, flow.remaining_months, group, price_bp)
         return {
@@ -45,8 +47,9 @@ class Valuer:
             "instalment_cents": pa.array(flow.instalment_cents),
             "last_instalment_cents": pa.array(flow.last_instalment_cents),
             "interest_cents": pa.array(flow.interest_cents),
-            "score": pa.array(score),
+            "score": pa.array(grades.score),
             "risk_group": self._groups.take(pa.array(group)),
+            "reasons": reasons([part.column for part in self._model.parts], grades.below_best),
             "price_bp": pa.array(price_bp),
             "expected_loss_ppm": pa.array(expected.loss_ppm),
             "expected_return_ppm": _whole(expected.return_ppm),

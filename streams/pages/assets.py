@@ -6,7 +6,7 @@ from typing import Any, Final
 from schemas.asset import VERSION_END
 from streams.pages.html import Column, Markup, Page, join, link, markup, money, table, tag
 from streams.trace import queries
-from streams.trace.difference import expectations, payments
+from streams.trace.difference import expectations, payments, reasons
 
 _HELD: Final = {  # of the latest version's document
     "Product": "product",
@@ -103,9 +103,7 @@ def _assessment(row: Mapping[str, Any]) -> Markup:
     found = row["assessment"]
     text = (
         f"group {found['risk_group']}, score {found['score']}, price {found['price']}",
-        Markup("<br>"),
-        payments(found),
-        *((Markup("<br>"), expected) if (expected := expectations(found)) else ()),
+        *(item for line in (reasons(found), payments(found), expectations(found)) if line for item in (Markup("<br>"), line)),
     )
     return join((*text, _lines(row["reassessed"])))
 

@@ -14,7 +14,7 @@ from streams import terminal
 from streams.embedded.errors import UserError
 from streams.terminal import plain
 from streams.trace import queries
-from streams.trace.difference import expectations, payments
+from streams.trace.difference import expectations, payments, reasons
 
 Told = Mapping[str, Any]
 
@@ -80,8 +80,7 @@ def _version(found: Told, version: Told, investments: list[Told]) -> Iterator[Te
     assessed = version["assessment"]
     grade = f"risk group {assessed['risk_group']}, score {assessed['score']}, price {assessed['price']}"
     yield _line("assessed", f"{grade}, {payments(assessed)}")
-    if expected := expectations(assessed):
-        yield _line("", expected)
+    yield from (_line("", more) for more in (reasons(assessed), expectations(assessed)) if more)
     no_offer = "not for sale" if version["offered"] is False else "what is stored does not tell: past due, and nothing invested"
     yield _line("offered", version["sell_offer"] or no_offer)
     sums, currency = version["investments"], version["document"]["currency"]

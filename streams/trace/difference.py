@@ -38,6 +38,7 @@ def assessment(row: Row) -> dict[str, Value]:
     return {
         "risk_group": row["risk_group"],
         "score": row["score"],
+        "reasons": row["reasons"],
         "price": values.fraction(row["price_bp"], 4),
         "remaining_months": row["remaining_months"],
         **{name: _written(Kind.MONEY, row[f"{name}_cents"]) for name in _MONEY},
@@ -60,6 +61,11 @@ def payments(assessment: Mapping[str, Value]) -> str:
     if assessment["instalment"] == "0.00":
         return f"one payment of {assessment['last_instalment']}, {assessment['remaining_months']} months at most"
     return f"{assessment['remaining_months']} instalments of {assessment['instalment']}"
+
+
+def reasons(assessment: Mapping[str, Value]) -> str:
+    """Why the score is no better, in a few words; empty if it could not be, or of a version from before that was told."""
+    return f"points below the best: {assessment['reasons']}" if assessment["reasons"] else ""
 
 
 def expectations(assessment: Mapping[str, Value]) -> str:

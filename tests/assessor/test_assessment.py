@@ -25,6 +25,7 @@ def test_an_asset_keeps_its_columns_and_gets_cash_flow_group_and_price():
     assert (one["instalment_cents"], one["remaining_months"]) == (65_253, 60)
     assert 65_253 * 59 + one["last_instalment_cents"] == one["principal"] + one["interest_cents"]
     assert (one["score"], one["risk_group"], one["price_bp"]) == (45 + 5 + 5 + 12 + 6 + 5 + 5 + 14 + 4, "E", 9_950)
+    assert one["reasons"] == "rate -55, borrower_debt_ratio -15, borrower_inquiries_12m -15, purpose -12"
 
 
 def test_what_to_expect_of_a_loan_depends_on_its_groups_curve_and_its_price_and_on_no_clock():

@@ -34,8 +34,8 @@ def product(*scorecard, groups=GROUPS, **model):
 def graded(one, rates, homes, originators=None):
     columns = (pa.array(rates, pa.int64()), pa.array(homes, pa.string()), pa.array(originators or ["bluebird"] * len(rates), pa.string()))
     rows = pa.RecordBatch.from_arrays([*columns], ["rate", "borrower_home", "originator_id"])
-    score, place = classify(compile_model(one), rows)
-    return score.tolist(), place.tolist()
+    grades = classify(compile_model(one), rows)
+    return grades.score.tolist(), grades.group.tolist()
 
 
 @pytest.mark.parametrize(("rate", "points"), [(-1, 100), (49_999, 100), (50_000, 40), (89_999, 40), (90_000, 0), (2**62, 0), (None, -7)])

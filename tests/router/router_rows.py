@@ -4,13 +4,9 @@ import pyarrow as pa
 
 from schemas.columns import ASSESSED, encode
 from streams.effects import Message
-from tests.rows import CHANGED_ROW
+from tests.rows import ASSESSED_ROW
 
-ROW = {
-    **CHANGED_ROW, "outstanding": 2_700_000,
-    "remaining_months": 34, "instalment_cents": 95_793, "last_instalment_cents": 95_778, "interest_cents": 648_533, "score": 107,
-    "risk_group": "E", "price_bp": 9_950, "expected_loss_ppm": 30_000,
-}  # fmt: skip
+ROW = ASSESSED_ROW
 
 
 def assessed(*rows: dict) -> pa.RecordBatch:

@@ -66,6 +66,7 @@ async def test_people_read_the_story_of_an_asset_line_by_line(store, database, t
         "            purpose               car -> none",
         "            our remaining_months  30 -> 29",
         "  assessed  risk group B, score 131, price 0.995, 29 instalments of 41.06",
+        "            points below the best: rate -65, purpose -14",
         "            expected loss 0.0123, expected return 0.0561 a year, duration 400 days",
         "  offered   bluebird/loan-7/2",
         "  invested  500.00 USD in 1 investment",

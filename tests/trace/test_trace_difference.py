@@ -15,7 +15,7 @@ from schemas.columns import ASSESSED
 from schemas.events import SellOffer
 from streams import document
 from streams.trace import difference
-from tests.rows import CATALOG, CHANGED_ROW
+from tests.rows import ASSESSED_ROW, CATALOG, CHANGED_ROW
 from tests.stories import FIRST, LATE, PAID, REWRITTEN
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
@@ -111,12 +111,17 @@ def test_what_is_expected_is_told_in_a_few_words_as_far_as_it_is_known():
     assert words(None, None, None) == ""
 
 
+def test_what_costs_the_score_most_is_told_as_far_as_it_is_known():
+    told = [difference.reasons(difference.assessment(stored({**FIRST, "reasons": said}))) for said in ("rate -65", "", None)]
+    assert told == ["points below the best: rate -65", "", ""]
+
+
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize(("outstanding", "remaining"), [(1, 1), (0, 1), (1, 0)])
 @pytest.mark.parametrize("days", [0, 1, 15, 16, 500])
 def test_what_is_told_of_a_versions_sell_offer_is_what_the_router_does(status, outstanding, remaining, days):
     changed = {"status": str(status), "outstanding": outstanding, "remaining_months": remaining, "days_past_due": days}
-    columns = {**CHANGED_ROW, **dict.fromkeys(ASSESSED.names[-10:], 1), "risk_group": "B", "price_bp": 9_950, **changed}
+    columns = {**ASSESSED_ROW, **changed}
     (told,) = difference.told([stored(columns)], None, {})
     routed = ROUTER.route(pa.RecordBatch.from_pylist([columns], schema=ASSESSED), {}, {})
     offers = [event.offer for market in routed for event in market if isinstance(event, SellOffer)]

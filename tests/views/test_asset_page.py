@@ -32,7 +32,7 @@ async def test_the_page_of_an_asset_shows_what_the_gateway_answers(pool):
     read = lines(page)
     for expected in (
         ("Outstanding", "960.00"),
-        ("the first", "group B, score 131, price 0.995", "30 instalments of 41.06"),
+        ("the first", "group B, score 131, price 0.995", "points below the best: rate -65, purpose -14", "30 instalments of 41.06"),
         ("outstanding", "1000.00", "960.00"),
         ("remaining_months", "30", "29"),
         ("other bytes only: no field that is read",),
