@@ -10,7 +10,7 @@ import click
 
 from schemas.asset import VERSION_END
 from schemas.yamls import CatalogError
-from streams import checkout
+from streams import checkout, modelling
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
 from streams.replay import replay
@@ -181,6 +181,8 @@ def demo(home: str | None) -> None:
 main.add_command(checkout.bench)
 main.add_command(checkout.chaos)
 main.add_command(replay)
+for command in (modelling.tape, modelling.calibrate, modelling.model_report):
+    main.add_command(command)
 
 
 def _settings(**over: object) -> Settings:

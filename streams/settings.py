@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import catalog as catalogs
-from schemas.yamls import CatalogError
+from schemas.product import Product
+from schemas.yamls import CatalogError, Yaml
 from streams import topics
 
 
@@ -42,11 +43,18 @@ class Settings:
         Raises:
             CatalogError: names file and field.
         """
-        files = {str(path): path.read_text() for path in sorted((self.catalog / "products").glob("*.yaml"))}
+        files = {str(path): text for path, text in self._product_files()}
         originators = self.catalog / "originators.yaml"
         if not originators.is_file():
             raise CatalogError(f"{originators}: there is no such file; TRANCHE_CATALOG names the folder that has it")
         return catalogs.parse(files, (str(originators), originators.read_text()), topics.MARKETS)
+
+    def product_file(self, product: str) -> tuple[Path, str]:
+        """The file of a product that `load_catalog` has found, and its text."""
+        return next((path, text) for path, text in self._product_files() if Yaml(str(path), text).read(Product).product == product)
+
+    def _product_files(self) -> list[tuple[Path, str]]:
+        return [(path, path.read_text()) for path in sorted((self.catalog / "products").glob("*.yaml"))]
 
 
 DEFAULTS = {

@@ -130,7 +130,7 @@ def simple_interest(principal_cents: Ints, rate_ppm: Ints, months: Ints, roundin
     """
     factor = rate_ppm * months
     whole, rest = np.divmod(principal_cents, PERIODS)  # the product would not fit int64, its two parts do
-    return whole * factor + quotient(rest * factor, PERIODS, rounding)  # type: ignore[no-any-return]
+    return quotient(rest * factor, PERIODS, rounding, whole * factor)
 
 
 def interest_of(balance_cents: Ints, rate_ppm: Ints, rounding: str) -> Ints:
@@ -138,7 +138,7 @@ def interest_of(balance_cents: Ints, rate_ppm: Ints, rounding: str) -> Ints:
     if int(balance_cents.max(initial=0)) * int(rate_ppm.max(initial=0)) <= INT64_MAX - PERIODS:
         return quotient(balance_cents * rate_ppm, PERIODS, rounding)
     whole, rest = np.divmod(balance_cents, PERIODS)  # the product would not fit int64, its two parts do
-    return whole * rate_ppm + quotient(rest * rate_ppm, PERIODS, rounding)
+    return quotient(rest * rate_ppm, PERIODS, rounding, whole * rate_ppm)
 
 
 def _check(principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> None:

@@ -27,13 +27,14 @@ _OF_FLOATS: Final[dict[str, Callable[[Floats], Floats]]] = {
 }
 
 
-def quotient(numerator: Ints, denominator: int, mode: str) -> Ints:
-    """`numerator` / `denominator`, rounded; numerators from 0 to 2**63 less the denominator."""
+def quotient(numerator: Ints, denominator: int, mode: str, more: Ints | int = 0) -> Ints:
+    """`more` + `numerator` / `denominator`, rounded: a tie is even where the sum is. Numerators from 0 to 2**63 less the denominator."""
     if mode == HALF_UP:  # of every month of nearly every loan: one division
-        return (numerator + denominator // 2) // denominator
+        return more + (numerator + denominator // 2) // denominator
     if mode == DOWN:
-        return numerator // denominator
+        return more + numerator // denominator
     whole, rest = np.divmod(numerator, denominator)
+    whole += more
     if mode == UP:
         return whole + (rest > 0)
     half = denominator - rest

@@ -71,6 +71,7 @@ plans = st.builds(Amortisation, st.sampled_from(("annuity", "equal_principal")),
 @example(ANNUITY, [(1, 2_000_000, 600, 10**14)])
 @example(ANNUITY, [(100, 2_000_000, 600, 100), (2_800_000, 140_700, 36, 1)])
 @example(Amortisation("annuity", "down", "half_even"), [(5, 0, 60, 5), (3, 2_000_000, 60, 3)])
+@example(Amortisation("equal_principal", "up", "half_even"), [(10**14, 2_000_000, 1, 0), (10**14, 1, 128, 0)])
 @example(Amortisation("equal_principal", "half_even", "up"), [(25, 0, 10, 25), (35, 120_000, 10, 12), (10**14, 2_000_000, 599, 10**14)])
 def test_it_is_what_plain_decimal_arithmetic_says_loan_by_loan(terms, rows):
     assert predicted(*rows, terms=terms) == [oracle(terms, *row) for row in rows]
