@@ -1,4 +1,4 @@
-"""What business people configure: products (`schemas/products/*.yaml`) and originators (`schemas/originators.yaml`).
+"""What business people configure: products (`schemas/products/*.yaml`), `originators.yaml` and `investors.yaml`.
 
 Pure: text in, typed values out; `streams/settings.py` reads the files. A fault names file, line, field and what is allowed.
 """
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from schemas.pricing import Fee
 from schemas.product import Product, faults
 from schemas.repeated import repeated
 from schemas.yamls import Yaml
@@ -31,12 +32,21 @@ class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deliver_bytes: Annotated[int, msgspec.Meta(ge=1024, le=8 * 1024**2)] = 1024**2  # or when so much waits; it has no more than that
 
 
+class Investor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An investor's own fee, as `schemas/pricing.py` has it; None: as the product says."""
+
+    investor: Tenant
+    fee_bp: Fee | None = None
+    fee_cents: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+
+
 class Catalog(msgspec.Struct, frozen=True):
-    """All products and originators, by id, and the markets: one currency, one partition of `offers`."""
+    """All products, originators, and investors with a fee of their own, by id; and the markets: one currency, one partition of `offers`."""
 
     products: dict[str, Product]
     originators: dict[str, Originator]
     markets: tuple[str, ...]
+    investors: dict[str, Investor] = {}
 
 
 DELIVERIES: Final = {
@@ -44,8 +54,10 @@ DELIVERIES: Final = {
 }  # fmt: skip
 
 
-def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tuple[str, ...]) -> Catalog:
-    """The catalog of `products` (file name -> YAML) and `originators` (file name, YAML).
+def parse(
+    products: Mapping[str, str], originators: tuple[str, str], markets: tuple[str, ...], investors: tuple[str, str] = ("", "[]")
+) -> Catalog:
+    """The catalog of `products` (file name -> YAML), `originators` and `investors` (file name, YAML).
 
     Raises:
         CatalogError: a file is not YAML, lacks a field, has an unknown one, or its values contradict each other.
@@ -64,7 +76,16 @@ def parse(products: Mapping[str, str], originators: tuple[str, str], markets: tu
         if product.product in known:
             raise source.fault("product", f"{product.product!r} is defined twice")
         known[product.product] = product
-    return Catalog(known, {one.originator: one for one in listed}, markets)
+    return Catalog(known, {one.originator: one for one in listed}, markets, _investors(*investors))
+
+
+def _investors(file: str, text: str) -> dict[str, Investor]:
+    source = Yaml(file, text)
+    listed = source.read(list[Investor])
+    names = [one.investor for one in listed]
+    for name in repeated(names):
+        raise source.fault(f"[{len(names) - 1 - names[::-1].index(name)}].investor", f"{name!r} is listed twice")
+    return {one.investor: one for one in listed}
 
 
 def _strangers(product: Product, names: set[str]) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,7 @@ ASSESSMENT: Final = (
     pa.field("risk_group", pa.string(), nullable=False),
     pa.field("reasons", pa.string(), nullable=False),  # what costs the score most: "rate -65, purpose -14"; empty: nothing
     pa.field("price_bp", pa.int64(), nullable=False),  # sell price, basis points of the amount
+    pa.field("buyer_price_bp", pa.int64(), nullable=False),  # that and the product's fee
     pa.field("expected_loss_ppm", pa.int64(), nullable=False),  # principal lost, of what is outstanding; undiscounted
     pa.field("expected_return_ppm", pa.int64()),  # XIRR a year at the buyer's price; null: nothing is outstanding, or no such rate
     pa.field("duration_days", pa.int64()),  # Macaulay's at that return; null with it

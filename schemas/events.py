@@ -122,6 +122,8 @@ class SellOffer(Event, frozen=True, tag="sell_offer.placed"):
     bid_cents_min: int
     bid_cents_max: int
     updated: bool = False  # False: the asset's first offer, or its first since a withdrawal
+    buyer_price_bp: int | None = None  # price_bp and the product's fee; None in offers from before there was one: no fee
+    fee_cents: int = 0  # of each investment, besides
 
 
 class SellOfferWithdrawn(Event, frozen=True, tag="sell_offer.withdrawn"):
@@ -212,6 +214,9 @@ class Investment(Event, frozen=True, tag="investment.made"):
     price_bp: int
     rate_ppm: int
     risk_group: str
+    originator_cents: int | None = None  # what the originator gets; None, with the next two, of investments from before they were told
+    buyer_cents: int | None = None  # what the investor pays
+    fee_cents: int | None = None  # the difference
 
 
 MarketEvent = SellOffer | SellOfferWithdrawn | BuyOffer | BuyOfferWithdrawn | BidsReleased

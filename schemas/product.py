@@ -1,7 +1,7 @@
 """A product: what business people configure of a kind of asset for sale, one YAML file each (`schemas/products/`).
 
 Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
-`schemas/amortisation.py`, `schemas/risk.py`.
+`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from schemas import amortisation, kinds, risk
+from schemas import pricing as prices
 from schemas.asset import CENTS_MAX
 
 Id = Annotated[str, msgspec.Meta(pattern=r"\A[!-.0-~]{1,64}\Z")]  # printable ASCII; "/" separates the ids in a key
@@ -38,6 +39,12 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     logistic: risk.Logistic | None = None
     grades: risk.Grades | None = None
     document: kinds.Lines = ()  # none: that of a loan
+    pricing: prices.Pricing = prices.Pricing()
+
+    @property
+    def fees_bp(self) -> tuple[int, ...]:
+        """What a buyer pays above the sell price, by group."""
+        return tuple(self.pricing.fee_bp if group.fee_bp is None else group.fee_bp for group in self.groups)
 
 
 def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -49,6 +56,7 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     yield from amortisation.faults(product.amortisation)
     if product.bid_cents_min > product.bid_cents_max:
         yield "bid_cents_min", "must not be above bid_cents_max"
+    yield from prices.faults(product.pricing, [group.price_bp for group in product.groups], product.fees_bp)
     if not document:
         columns = kinds.kind_of(product.document).columns
         yield from risk.faults(product.scorecard, product.logistic, product.grades, product.groups, columns)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from schemas import curves
+from schemas import curves, pricing
 from schemas.asset import Kind
 from schemas.repeated import repeated
 
@@ -78,12 +78,16 @@ class Grades(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A risk group: from `from_score` points up, best group first, the last from the lowest score there is. `price_bp`: its sell price."""
+    """A risk group: from `from_score` points up, best group first, the last from the lowest score there is. `price_bp`: its sell price.
+
+    `fee_bp` is what a buyer pays above that, where it is another than the product's.
+    """
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
     from_score: Score
     price_bp: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 10_000
     curve: curves.Curve = curves.NEVER
+    fee_bp: pricing.Fee | None = None
 
 
 def faults(

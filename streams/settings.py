@@ -47,7 +47,9 @@ class Settings:
         originators = self.catalog / "originators.yaml"
         if not originators.is_file():
             raise CatalogError(f"{originators}: there is no such file; TRANCHE_CATALOG names the folder that has it")
-        return catalogs.parse(files, (str(originators), originators.read_text()), topics.MARKETS)
+        investors = self.catalog / "investors.yaml"
+        fees = (str(investors), investors.read_text() if investors.is_file() else "[]")
+        return catalogs.parse(files, (str(originators), originators.read_text()), topics.MARKETS, fees)
 
     def product_file(self, product: str) -> tuple[Path, str]:
         """The file of a product that `load_catalog` has found, and its text."""

@@ -30,6 +30,10 @@ class Valuer:
         self._groups = pa.array([group.name for group in product.groups], pa.string())
         self._curves = Curves([group.curve for group in product.groups])
         self._prices_bp = np.array([group.price_bp for group in product.groups], np.int64)
+        self._fees_bp = np.array(product.fees_bp, np.int64)
+        late = product.pricing.late
+        self._late_from = np.array([one.from_days for one in late], np.int64)
+        self._late_bp = np.array([0, *(one.price_bp for one in late)], np.int64)
 
     def value(self, rows: pa.RecordBatch) -> dict[str, pa.Array]:
         """The columns of ASSESSMENT, by name, for `rows` (CHANGED), which are all of this product.
@@ -40,8 +44,10 @@ class Valuer:
         flow = predict(self._product.amortisation, *(rows.column(name).to_numpy() for name in CASHFLOW_INPUTS))
         grades = classify(self._model, told(rows, self._attributes))
         group = grades.group
-        price_bp = self._prices_bp[group]
-        expected = self._expect(rows, flow.remaining_months, group, price_bp)
+        late = np.searchsorted(self._late_from, rows.column("days_past_due").to_numpy(), side="right")
+        price_bp = self._prices_bp[group] + self._late_bp[late]
+        buyer_price_bp = price_bp + self._fees_bp[group]
+        expected = self._expect(rows, flow.remaining_months, group, buyer_price_bp)
         return {
             "remaining_months": pa.array(flow.remaining_months),
             "instalment_cents": pa.array(flow.instalment_cents),
@@ -51,6 +57,7 @@ class Valuer:
             "risk_group": self._groups.take(pa.array(group)),
             "reasons": reasons([part.column for part in self._model.parts], grades.below_best),
             "price_bp": pa.array(price_bp),
+            "buyer_price_bp": pa.array(buyer_price_bp),
             "expected_loss_ppm": pa.array(expected.loss_ppm),
             "expected_return_ppm": _whole(expected.return_ppm),
             "duration_days": _whole(expected.duration_days),

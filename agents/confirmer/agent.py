@@ -40,7 +40,7 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
         refused = _refused(confirmations(proposed, callbacks), answers)
         for proposal, _ in proposed:
             reason = refused.get(proposal.proposal)
-            effects.records += _sold(proposal) if reason is None else _released(proposal, reason)
+            effects.records += _sold(proposal, catalog) if reason is None else _released(proposal, reason)
         return effects
 
     asks = questions if callbacks else None
@@ -65,8 +65,9 @@ def _refused(asked: Iterable[Confirmation], answers: Answers) -> Mapping[str, st
     return refused
 
 
-def _sold(proposal: Proposal) -> Iterable[Record]:
-    return (Record(topics.INVESTMENTS, one.investor.encode(), events.encode(one), headers=MADE) for one in outcomes.investments(proposal))
+def _sold(proposal: Proposal, catalog: Catalog) -> Iterable[Record]:
+    made = outcomes.investments(proposal, catalog.investors)
+    return (Record(topics.INVESTMENTS, one.investor.encode(), events.encode(one), headers=MADE) for one in made)
 
 
 def _released(proposal: Proposal, reason: str) -> Iterable[Record]:

@@ -38,6 +38,7 @@ class Version(NamedTuple):
     country: str
     outstanding: int
     price_bp: int
+    buyer_price_bp: int
     rate: int
     remaining_months: int
     days_past_due: int
@@ -116,6 +117,8 @@ class Router:
             bid_cents_min=product.bid_cents_min,
             bid_cents_max=product.bid_cents_max,
             updated=updated,
+            buyer_price_bp=one.buyer_price_bp,
+            fee_cents=product.pricing.fee_cents,
         )
 
 

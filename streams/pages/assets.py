@@ -24,6 +24,7 @@ _ASSESSED: Final = {
     "Group": "risk_group",
     "Score": "score",
     "Price": "price",
+    "Buyer's price": "buyer_price",
     "Instalment": "instalment",
     "Months left": "remaining_months",
     "Expected loss": "expected_loss",

@@ -34,12 +34,13 @@ def document(row: Row) -> dict[str, Value]:
 
 
 def assessment(row: Row) -> dict[str, Value]:
-    """What the assessor found; `price` and what is expected are fractions, of the amount and of what is outstanding; 1 is par."""
+    """What the assessor found; the prices and what is expected are fractions, of the amount and of what is outstanding; 1 is par."""
     return {
         "risk_group": row["risk_group"],
         "score": row["score"],
         "reasons": row["reasons"],
         "price": values.fraction(row["price_bp"], 4),
+        "buyer_price": None if row["buyer_price_bp"] is None else values.fraction(row["buyer_price_bp"], 4),
         "remaining_months": row["remaining_months"],
         **{name: _written(Kind.MONEY, row[f"{name}_cents"]) for name in _MONEY},
         **{name: None if row[f"{name}_ppm"] is None else values.fraction(row[f"{name}_ppm"], 6) for name in _EXPECTED},

@@ -23,7 +23,7 @@ _INVESTED: Final = """
 # An investment's id is its sell offer's and its match number: within a version the longer id is the later one.
 _INVESTMENTS: Final = """
     SELECT investment, sell_offer, buy_offer, originator, asset, version, investor, portfolio, bucket, currency, amount_cents, price_bp,
-           rate_ppm, risk_group, made_at
+           rate_ppm, risk_group, originator_cents, buyer_cents, fee_cents, made_at
     FROM investments WHERE originator = $1 AND asset = $2 AND version < $3::bigint
     ORDER BY version DESC, length(investment) DESC, investment DESC LIMIT $4"""
 _REJECTIONS: Final = f"""

@@ -6,6 +6,7 @@ from agents.assessor.assessment import Assessor
 from agents.assessor.cashflow import BoundsError
 from schemas.columns import ASSESSED
 from schemas.curves import NEVER, Curve
+from schemas.pricing import Late, Pricing
 from schemas.product import UnknownProductError
 from tests.rows import CATALOG
 
@@ -34,13 +35,25 @@ def test_what_to_expect_of_a_loan_depends_on_its_groups_curve_and_its_price_and_
     cheaper = msgspec.structs.replace(riskier, price_bp=9_000)
     found = []
     for groups in ((msgspec.structs.replace(group, curve=NEVER, price_bp=10_000),), (riskier,), (cheaper,)):
-        product = msgspec.structs.replace(EUR, groups=groups)
+        product = msgspec.structs.replace(EUR, groups=groups, pricing=Pricing())
         (row,) = Assessor({EUR.product: product}).assess(changed({"product": EUR.product, "term_months": 12, "rate": 120_000})).to_pylist()
         found.append((row["expected_loss_ppm"], row["expected_return_ppm"], row["duration_days"]))
     (none, own, days), (loss, low, _), (same, high, _) = found
     assert (none, abs(own - 126_825) < 1_500, 190 < days < 200) == (0, True, True), "1 % a month are 12.68 % a year"
     assert 0 < loss == same < 800_000
     assert low < min(own, high)
+
+
+def test_a_late_loan_is_cheaper_and_a_buyer_pays_the_fee_of_its_group():
+    late = (Late(1, -100), Late(8, -250))
+    groups = tuple(msgspec.structs.replace(group, price_bp=10_000, fee_bp=7 if group.name == "F" else None) for group in EUR.groups)
+    product = msgspec.structs.replace(EUR, groups=groups, pricing=Pricing(fee_bp=25, late=late))
+    rows = [{"product": EUR.product, "days_past_due": days} for days in (0, 1, 7, 8, 500)]
+    better = {"product": EUR.product, "rate": 10_000, "term_months": 12}
+    found = Assessor({EUR.product: product}).assess(changed(*rows, better)).to_pylist()
+    assert [row["price_bp"] for row in found] == [10_000, 9_900, 9_900, 9_750, 9_750, 10_000]
+    assert [row["buyer_price_bp"] - row["price_bp"] for row in found] == [7] * 5 + [25]
+    assert found[0]["expected_return_ppm"] < found[1]["expected_return_ppm"] < found[3]["expected_return_ppm"]
 
 
 def test_a_loans_curve_goes_on_where_the_loan_is():

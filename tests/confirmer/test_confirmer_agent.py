@@ -13,6 +13,7 @@ import schemas
 from agents.confirmer import confirmation
 from agents.confirmer.agent import stages
 from schemas import events
+from schemas.catalog import Investor
 from schemas.events import Investment, Proposal, ProposedBid, SellOffer
 from streams import topics
 from streams.app import build
@@ -78,8 +79,23 @@ def test_a_worker_that_is_to_ask_needs_the_secret_that_signs(tmp_path):
 def test_an_investment_is_published_by_investor():
     first, second = SILENT.compute(Table(), messages(proposal(bids=2))).records
     assert (first.topic, first.key, first.partition, first.headers) == (topics.INVESTMENTS, b"i1", None, (("event", b"investment.made"),))
-    made = Investment("harbor/a1/1/2", "harbor/a1/1", "i2/p/1/b", "harbor", "a1", 1, "i2", "p", "b", "EUR", 12, 10_100, 70_000, "B")
+    made = Investment(
+        "harbor/a1/1/2", "harbor/a1/1", "i2/p/1/b", "harbor", "a1", 1, "i2", "p", "b", "EUR", 12, 10_100, 70_000, "B", 12, 12, 0
+    )
     assert second.value == events.encode(made)
+
+
+def test_an_investor_pays_the_fee_of_the_offer_or_its_own():
+    own = {"i2": Investor("i2", fee_bp=0), "i3": Investor("i3", fee_bp=300, fee_cents=7), "i4": Investor("i4", fee_cents=0)}
+    (stage,) = stages(msgspec.structs.replace(CATALOG, investors=own))
+    given = proposal(bids=4)
+    offer = msgspec.structs.replace(given.sell_offer, buyer_price_bp=10_200, fee_cents=5)
+    bids = tuple(msgspec.structs.replace(bid, amount_cents=10_000) for bid in given.bids)
+    records = stage.compute(Table(), messages(msgspec.structs.replace(given, sell_offer=offer, bids=bids))).records
+    found = [events.decode_investment(record.value) for record in records]
+    assert [(one.investor, one.originator_cents, one.buyer_cents, one.fee_cents) for one in found] == [
+        ("i1", 10_100, 10_205, 105), ("i2", 10_100, 10_105, 5), ("i3", 10_100, 10_407, 307), ("i4", 10_100, 10_200, 100),
+    ]  # fmt: skip
 
 
 def test_one_question_asks_an_originator_about_all_of_a_step():

@@ -61,7 +61,7 @@ class Market:
     @property
     def investments(self):
         """What comes of the proposals where all of them are confirmed."""
-        return [one for proposal in self.proposals for one in investments(proposal)]
+        return [one for proposal in self.proposals for one in investments(proposal, {})]
 
     def summary(self):
         buys, assets = {}, {}

@@ -66,7 +66,7 @@ class NaiveBook:
 
     @property
     def investments(self):
-        return [one for proposal in self.proposals for one in investments(proposal)]
+        return [one for proposal in self.proposals for one in investments(proposal, {})]
 
     def take(self, event):
         self.now += 1

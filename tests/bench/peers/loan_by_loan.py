@@ -49,7 +49,7 @@ def by_decimal(row: Row, product: Product) -> Answer:
         total += interest
         balance -= principal
     loss = round(lost / row["principal"] * PPM)
-    found = _rate(flows, row["principal"] * group.price_bp / 10_000)
+    found = _rate(flows, row["principal"] * (group.price_bp + product.fees_bp[place]) / 10_000)
     return Answer(int(instalment), int(total), score, group.name, group.price_bp, loss, found)
 
 
@@ -75,7 +75,7 @@ def by_quantlib(row: Row, product: Product) -> Answer:
         leg.append(ql.SimpleCashFlow(recovered, due[month + 1] + lag))
         lost += defaulted * balance - recovered
         total += interest
-    price = amount * group.price_bp / 10_000
+    price = amount * (group.price_bp + product.fees_bp[place]) / 10_000
     leg.sort(key=lambda flow: flow.date().serialNumber())
     found = ql.CashFlows.yieldRate(leg, price, ACTUAL, ql.Compounded, ql.Annual, False, start, start)
     instalment = balances[0] * rate / 12 + balances[0] - balances[1]
