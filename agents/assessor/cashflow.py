@@ -53,7 +53,7 @@ def predict(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: 
     Raises:
         BoundsError: a value is out of bounds.
     """
-    _check(principal_cents, rate_ppm, months, outstanding_cents)
+    check(principal_cents, rate_ppm, months, outstanding_cents)
     if terms.kind == BULLET:
         return _bullet(terms, principal_cents, rate_ppm, months, outstanding_cents)
     if terms.kind == INTEREST_ONLY:
@@ -141,7 +141,8 @@ def interest_of(balance_cents: Ints, rate_ppm: Ints, rounding: str) -> Ints:
     return quotient(rest * rate_ppm, PERIODS, rounding, whole * rate_ppm)
 
 
-def _check(principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> None:
+def check(principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> None:
+    """Raises BoundsError."""
     _require("principal_cents", principal_cents, 1, CENTS_MAX)
     _require("rate_ppm", rate_ppm, 0, RATE_PPM_MAX)
     _require("months", months, 1, MONTHS_MAX)

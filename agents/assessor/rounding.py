@@ -41,15 +41,15 @@ def quotient(numerator: Ints, denominator: int, mode: str, more: Ints | int = 0)
     return whole + ((rest > half) | ((rest == half) & (whole % 2 == 1)))  # type: ignore[no-any-return]
 
 
-def nearest(exact: Floats, mode: str, ratio_of: Callable[[int], Ratio]) -> Ints:
-    """`exact` rounded, for float64 values that are within ERROR of the truth.
+def nearest(exact: Floats, mode: str, ratio_of: Callable[[int], Ratio], operations: int = 0) -> Ints:
+    """`exact` rounded, for float64 values that are within ERROR of the truth, and a rounding for each of `operations` more.
 
     Where the truth may lie on the other side of a boundary of the mode, `ratio_of(row)` says it as whole numbers of any size.
     """
     result = _OF_FLOATS[mode](exact).astype(np.int64)
     offset = 0.0 if mode in (UP, DOWN) else 0.5
     boundary = np.rint(exact - offset) + offset
-    for row in np.flatnonzero(np.abs(exact - boundary) <= exact * ERROR).tolist():
+    for row in np.flatnonzero(np.abs(exact - boundary) <= exact * (ERROR + operations * 2.0**-52)).tolist():
         result[row] = of_ratio(*ratio_of(row), mode)
     return result
 

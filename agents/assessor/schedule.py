@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.assessor.calendar import months_after
 from agents.assessor.cashflow import instalments, interest_of, schedule, simple_interest
 from agents.assessor.rounding import Ints
 from schemas.amortisation import BULLET, INTEREST_ONLY, Amortisation
@@ -42,7 +43,7 @@ def to_come(terms: Amortisation, loans: Loans, remaining_months: Ints) -> Schedu
     """
     past = np.maximum(loans.months - remaining_months, 0)
     if terms.kind == BULLET:
-        due = _months_after(loans.issued, loans.months)
+        due = months_after(loans.issued, loans.months)
         interest = simple_interest(loans.outstanding_cents, loans.rate_ppm, loans.months, terms.rounding)
         return Schedule(loans.issued, due[None], interest[None], loans.outstanding_cents[None], None)
     month = np.arange(max(1, int(remaining_months.max(initial=0))))[:, None]
@@ -51,8 +52,8 @@ def to_come(terms: Amortisation, loans: Loans, remaining_months: Ints) -> Schedu
         parts = np.where(month < remaining_months, owed, 0), np.where(month == remaining_months - 1, loans.outstanding_cents, 0)
     else:
         parts = _amortised(terms, loans, remaining_months, len(month))
-    due = _months_after(loans.issued, past + np.minimum(month + 1, remaining_months))
-    return Schedule(_months_after(loans.issued, past), due, *parts, 1)
+    due = months_after(loans.issued, past + np.minimum(month + 1, remaining_months))
+    return Schedule(months_after(loans.issued, past), due, *parts, 1)
 
 
 def _amortised(terms: Amortisation, loans: Loans, remaining_months: Ints, periods: int) -> tuple[Ints, Ints]:
@@ -61,13 +62,3 @@ def _amortised(terms: Amortisation, loans: Loans, remaining_months: Ints, period
     for month, parts in enumerate(schedule(terms, loans.outstanding_cents, loans.rate_ppm, remaining_months, regular)):
         interest[month], principal[month] = parts
     return interest, principal
-
-
-def _months_after(days: Ints, months: Ints) -> Ints:
-    """The same day of a later month, or that month's last."""
-    day = days.astype("datetime64[D]")
-    month = day.astype("datetime64[M]")
-    later = month + months
-    ends = (later + 1).astype("datetime64[D]") - 1
-    result: Ints = np.minimum(later.astype("datetime64[D]") + (day - month.astype("datetime64[D]")), ends).astype(np.int64)
-    return result

@@ -4,20 +4,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from agents.assessor import dated
 from agents.assessor.attributes import told
-from agents.assessor.cashflow import predict
+from agents.assessor.cashflow import CashFlow, predict
 from agents.assessor.classifier import classify, compile_model
-from agents.assessor.prediction import Curves, Prediction
+from agents.assessor.prediction import Curves
 from agents.assessor.prediction import predict as predicted
 from agents.assessor.reasons import reasons
-from agents.assessor.schedule import Loans, to_come
+from agents.assessor.schedule import Loans, Schedule, to_come
 from schemas.kinds import kind_of
 from schemas.product import Product
 
-Ints = NDArray[np.int64]
-
-CASHFLOW_INPUTS = ("principal", "rate", "term_months", "outstanding")
-SCHEDULE_INPUTS = ("principal", "rate", "term_months", "issued", "outstanding")
+INPUTS = ("principal", "rate", "term_months", "issued", "outstanding")  # of Loans
 
 
 class Valuer:
@@ -41,13 +39,15 @@ class Valuer:
         Raises:
             BoundsError: a row's amounts or terms are beyond `schemas/asset.py`.
         """
-        flow = predict(self._product.amortisation, *(rows.column(name).to_numpy() for name in CASHFLOW_INPUTS))
+        loans = Loans(*(rows.column(name).to_numpy() for name in INPUTS))
+        flow, schedule = self._scheduled(loans)
         grades = classify(self._model, told(rows, self._attributes))
         group = grades.group
         late = np.searchsorted(self._late_from, rows.column("days_past_due").to_numpy(), side="right")
         price_bp = self._prices_bp[group] + self._late_bp[late]
         buyer_price_bp = price_bp + self._fees_bp[group]
-        expected = self._expect(rows, flow.remaining_months, group, buyer_price_bp)
+        age_months = np.maximum(loans.months - flow.remaining_months, 0)
+        expected = predicted(schedule, age_months, self._curves, group, buyer_price_bp)
         return {
             "remaining_months": pa.array(flow.remaining_months),
             "instalment_cents": pa.array(flow.instalment_cents),
@@ -63,10 +63,12 @@ class Valuer:
             "duration_days": _whole(expected.duration_days),
         }
 
-    def _expect(self, rows: pa.RecordBatch, remaining_months: Ints, group: Ints, buyer_price_bp: Ints) -> Prediction:
-        loans = Loans(*(rows.column(name).to_numpy() for name in SCHEDULE_INPUTS))
-        age_months = np.maximum(loans.months - remaining_months, 0)
-        return predicted(to_come(self._product.amortisation, loans, remaining_months), age_months, self._curves, group, buyer_price_bp)
+    def _scheduled(self, loans: Loans) -> tuple[CashFlow, Schedule]:
+        terms = self._product.amortisation
+        if terms.day_count:
+            return dated.to_come(terms, loans)
+        flow = predict(terms, loans.principal_cents, loans.rate_ppm, loans.months, loans.outstanding_cents)
+        return flow, to_come(terms, loans, flow.remaining_months)
 
 
 def _whole(numbers: NDArray[np.float64]) -> pa.Array:

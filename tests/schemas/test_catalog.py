@@ -33,7 +33,7 @@ def grades(**changed):
 
 
 def parsed(product, originators=ORIGINATORS):
-    return parse({"p.yaml": json.dumps(product, indent=1)}, originators, MARKETS)  # JSON is YAML, and has no aliases
+    return parse({"p.yaml": json.dumps(product, indent=1, default=str)}, originators, MARKETS)  # JSON is YAML, and has no aliases
 
 
 def test_the_shipped_files_are_a_catalog():
@@ -215,3 +215,25 @@ def test_the_page_of_product_files_has_each_field():
     assert {name for name in Product.__struct_fields__ if f"`{name}`" not in PAGE} == set()
     assert all(f"`{kind}`" in PAGE for kind in KINDS)
     assert all(rounding in PAGE for rounding in ROUNDINGS)
+
+
+BY_DAYS = {"kind": "annuity", "rounding": "up", "day_count": "ACT/360"}
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({**BY_DAYS, "day_count": "ACT/366"}, r"amortisation.day_count: 'ACT/366' is none of ACT/365F, "),
+        ({**BY_DAYS, "every_months": 5}, r"amortisation.every_months: 5 is none of 1, 2, 3, 4, 6, 12"),
+        ({**BY_DAYS, "every_weeks": 3}, r"amortisation.every_weeks: 3 is none of 1, 2, 4"),
+        ({**BY_DAYS, "every_weeks": 2, "every_months": 3}, r"amortisation.every_weeks: either every_months or every_weeks"),
+        ({**BY_DAYS, "business_days": "never"}, r"amortisation.business_days: 'never' is none of following, "),
+        ({**BY_DAYS, "holidays": ["2026-12-25"]}, r"amortisation.holidays: without business_days no due day is moved"),
+        ({"kind": "annuity", "rounding": "up", "every_months": 3}, r"amortisation.every_months: needs a day_count: ACT/365F, "),
+        ({"kind": "annuity", "rounding": "up", "end_of_month": True}, r"amortisation.end_of_month: needs a day_count: ACT/365F, "),
+        ({**BY_DAYS, "business_days": "following", "holidays": ["2026-02-30"]}, r"amortisation.holidays"),
+    ],
+)
+def test_a_calendar_that_makes_no_sense_is_told_with_its_field(said, why):
+    with pytest.raises(CatalogError, match=why):
+        parsed({**GOOD, "amortisation": said})

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalog import parse
@@ -34,6 +34,7 @@ groups:
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
+@settings(max_examples=20, deadline=None)  # YAML is slow
 @given(st.data())
 def test_a_file_with_other_curves_says_the_same_but_for_them_and_its_version(name, data):
     before = CATALOG.products[name]
