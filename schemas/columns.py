@@ -38,6 +38,7 @@ ASSESSMENT: Final = (
     pa.field("expected_loss_ppm", pa.int64(), nullable=False),  # principal lost, of what is outstanding; undiscounted
     pa.field("expected_return_ppm", pa.int64()),  # XIRR a year at the buyer's price; null: nothing is outstanding, or no such rate
     pa.field("duration_days", pa.int64()),  # Macaulay's at that return; null with it
+    pa.field("product_version", pa.int32(), nullable=False),  # of the product that all of this is by
 )
 
 ATTRIBUTES: Final = pa.field("attributes", pa.string())

@@ -124,6 +124,7 @@ class SellOffer(Event, frozen=True, tag="sell_offer.placed"):
     updated: bool = False  # False: the asset's first offer, or its first since a withdrawal
     buyer_price_bp: int | None = None  # price_bp and the product's fee; None in offers from before there was one: no fee
     fee_cents: int = 0  # of each investment, besides
+    product_version: int | None = None  # that the asset was assessed by; None in offers from before it was told
 
 
 class SellOfferWithdrawn(Event, frozen=True, tag="sell_offer.withdrawn"):

@@ -39,6 +39,7 @@ class Version(NamedTuple):
     outstanding: int
     price_bp: int
     buyer_price_bp: int
+    product_version: int
     rate: int
     remaining_months: int
     days_past_due: int
@@ -119,6 +120,7 @@ class Router:
             updated=updated,
             buyer_price_bp=one.buyer_price_bp,
             fee_cents=product.pricing.fee_cents,
+            product_version=one.product_version,
         )
 
 

@@ -30,6 +30,7 @@ _ASSESSED: Final = {
     "Expected loss": "expected_loss",
     "Expected return a year": "expected_return",
     "Duration, days": "duration_days",
+    "Product's version": "product_version",
 }
 _INVESTMENTS: Final = (
     Column("Made at, UTC", lambda row: row["made_at"]),

@@ -45,6 +45,7 @@ def assessment(row: Row) -> dict[str, Value]:
         **{name: _written(Kind.MONEY, row[f"{name}_cents"]) for name in _MONEY},
         **{name: None if row[f"{name}_ppm"] is None else values.fraction(row[f"{name}_ppm"], 6) for name in _EXPECTED},
         "duration_days": row["duration_days"],
+        "product_version": row["product_version"],
     }
 
 

@@ -12,7 +12,9 @@ from tests.rows import CATALOG
 
 USD = CATALOG.products["consumer-loan-usd"]
 EUR = CATALOG.products["consumer-loan-eur"]
-DEARER = msgspec.structs.replace(EUR, groups=tuple(msgspec.structs.replace(group, price_bp=group.price_bp + 1) for group in EUR.groups))
+DEARER = msgspec.structs.replace(
+    EUR, version=EUR.version + 1, groups=tuple(msgspec.structs.replace(group, price_bp=group.price_bp + 1) for group in EUR.groups)
+)
 ASSESSOR = Assessor({USD.product: USD, DEARER.product: DEARER})
 
 
@@ -76,6 +78,8 @@ def test_rows_of_several_products_are_each_assessed_by_their_own_in_order():
     together = ASSESSOR.assess(changed(*mixed)).to_pylist()
     assert together == [ASSESSOR.assess(changed(row)).to_pylist()[0] for row in mixed]
     assert {row["price_bp"] % 5 for row in together} == {0, 1}
+    versions = {USD.product: USD.version, EUR.product: EUR.version + 1}
+    assert all(row["product_version"] == versions[row["product"]] for row in together)
 
 
 def test_a_product_that_is_in_no_file_is_named_with_the_asset():

@@ -29,7 +29,7 @@ def test_the_first_version_of_an_asset_for_sale_is_placed_with_all_that_a_bid_de
     offer = SellOffer(
         offer="bluebird/L1/1", originator="bluebird", asset="L1", version=1, product="consumer-loan-usd", currency="USD", country="US",
         amount_cents=2_700_000, price_bp=9_950, rate_ppm=140_700, remaining_months=34, days_past_due=3, risk_group="E", all_or_none=True,
-        bid_cents_min=2_500, bid_cents_max=100_000, buyer_price_bp=9_975,
+        bid_cents_min=2_500, bid_cents_max=100_000, buyer_price_bp=9_975, product_version=2,
     )  # fmt: skip
     assert events == [[], [offer], []]
     assert changes == {KEY: Standing(is_open=True, market=USD, version=1)}
