@@ -6,7 +6,7 @@ from typing import Any, Final
 from schemas.asset import VERSION_END
 from streams.pages.html import Column, Markup, Page, join, link, markup, money, table, tag
 from streams.trace import queries
-from streams.trace.difference import expectations, payments, reasons
+from streams.trace.difference import expectations, payments, prices, reasons
 
 _HELD: Final = {  # of the latest version's document
     "Product": "product",
@@ -84,7 +84,7 @@ def _versions(batches: Mapping[str, Any]) -> tuple[Column, ...]:
         Column("Version", lambda row: row["version"], "n"),
         Column("Change", _change),
         Column("Differs from the version before", _differences),
-        Column("Assessment", _assessment),
+        Column("Assessment", _assessment, "wrap"),
         Column("Delivered", lambda row: _delivered(row, batches.get(row["batch"]))),
         Column("Sell offer, invested", _sold),
     )
@@ -103,10 +103,10 @@ def _differences(row: Mapping[str, Any]) -> Markup:
 
 def _assessment(row: Mapping[str, Any]) -> Markup:
     found = row["assessment"]
-    text = (
-        f"group {found['risk_group']}, score {found['score']}, price {found['price']}",
-        *(item for line in (reasons(found), payments(found), expectations(found)) if line for item in (Markup("<br>"), line)),
-    )
+    told = (reasons(found), prices(found), payments(found), expectations(found))
+    text = [f"group {found['risk_group']}, score {found['score']}"]
+    for line in filter(None, told):
+        text += [Markup("<br>"), line]
     return join((*text, _lines(row["reassessed"])))
 
 

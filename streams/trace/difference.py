@@ -65,6 +65,13 @@ def payments(assessment: Mapping[str, Value]) -> str:
     return f"{assessment['remaining_months']} instalments of {assessment['instalment']}"
 
 
+def prices(assessment: Mapping[str, Value]) -> str:
+    """What it costs, in a few words, and by which version of its product, as far as they were told then."""
+    buyer = f", buyer's price {assessment['buyer_price']}" if assessment["buyer_price"] else ""
+    by = f", by version {assessment['product_version']} of the product" if assessment["product_version"] else ""
+    return f"price {assessment['price']}{buyer}{by}"
+
+
 def reasons(assessment: Mapping[str, Value]) -> str:
     """Why the score is no better, in a few words; empty if it could not be, or of a version from before that was told."""
     return f"points below the best: {assessment['reasons']}" if assessment["reasons"] else ""

@@ -116,6 +116,12 @@ def test_what_costs_the_score_most_is_told_as_far_as_it_is_known():
     assert told == ["points below the best: rate -65", "", ""]
 
 
+def test_prices_are_told_as_far_as_they_are_known():
+    before = {"buyer_price_bp": None, "product_version": None}
+    told = [difference.prices(difference.assessment(stored({**FIRST, **said}))) for said in ({}, before)]
+    assert told == ["price 0.995, buyer's price 0.9975, by version 2 of the product", "price 0.995"]
+
+
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize(("outstanding", "remaining"), [(1, 1), (0, 1), (1, 0)])
 @pytest.mark.parametrize("days", [0, 1, 15, 16, 500])
