@@ -84,7 +84,7 @@ def _versions(batches: Mapping[str, Any]) -> tuple[Column, ...]:
         Column("Version", lambda row: row["version"], "n"),
         Column("Change", _change),
         Column("Differs from the version before", _differences),
-        Column("Assessment", _assessment, "wrap"),
+        Column("Assessment", _assessment, "few"),
         Column("Delivered", lambda row: _delivered(row, batches.get(row["batch"]))),
         Column("Sell offer, invested", _sold),
     )

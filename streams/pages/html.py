@@ -34,7 +34,7 @@ class Column(NamedTuple):
 
     head: str
     cell: Callable[[Mapping[str, Any]], object]
-    kind: str = ""  # "n": a number, stands right; "wrap": a long text
+    kind: str = ""  # "n": a number, stands right; "wrap": a long text, "few": some lines of text
     compared: bool = False  # a cell that differs from the one above is marked
 
 

@@ -42,6 +42,7 @@ tr:last-child td { border-bottom: 0 }
 tbody tr:nth-child(even) { background: var(--stripe) }
 .n { text-align: right; font-variant-numeric: tabular-nums }
 .zero { color: var(--dim); opacity: .55 }
+.few { white-space: normal; min-width: 20rem }
 .wrap { white-space: normal; min-width: 40rem; overflow-wrap: anywhere }
 .changed { background: var(--mark) }
 .lines { width: auto }
