@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench soak fuzz lock clean
+.PHONY: setup demo test lint bench soak fuzz oracles lock clean
 
 setup: .venv/.done
 
@@ -36,6 +36,11 @@ soak: setup
 DOCUMENTS ?= 1000000
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --documents $(DOCUMENTS) --seed $$(date +%s)
+
+# Random loans through the assessor's columns and through plain implementations of one loan.
+LOANS ?= 1000000
+oracles: setup
+	$(BIN)/python -m tests.oracles --loans $(LOANS) --seed $$(date +%s)
 
 lock:
 	uv pip compile --universal --python-version 3.11 --all-extras --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock
