@@ -1,7 +1,8 @@
 """A product: what business people configure of a kind of asset for sale, one YAML file each (`schemas/products/`).
 
 Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
-`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`.
+`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`,
+`schemas/limits.py`.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Annotated
 import msgspec
 
 from schemas import amortisation, kinds, risk
+from schemas import limits as bounds
 from schemas import pricing as prices
 from schemas.asset import CENTS_MAX
 
@@ -40,6 +42,7 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     grades: risk.Grades | None = None
     document: kinds.Lines = ()  # none: that of a loan
     pricing: prices.Pricing = prices.Pricing()
+    limits: bounds.Limits = bounds.Limits()
 
     @property
     def fees_bp(self) -> tuple[int, ...]:
@@ -56,6 +59,7 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     yield from amortisation.faults(product.amortisation)
     if product.bid_cents_min > product.bid_cents_max:
         yield "bid_cents_min", "must not be above bid_cents_max"
+    yield from bounds.faults(product.limits)
     yield from prices.faults(product.pricing, [group.price_bp for group in product.groups], product.fees_bp)
     if not document:
         columns = kinds.kind_of(product.document).columns

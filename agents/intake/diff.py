@@ -13,6 +13,7 @@ import pyarrow as pa
 import xxhash
 
 from agents.intake.kinds import not_known, read
+from agents.intake.limits import beyond
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
 from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, REJECTED, STALE, UNCHANGED, Change, Status
 from schemas.columns import CHANGED
@@ -132,12 +133,15 @@ def _versions(
     products_of, currencies_of, statuses_of = (_texts(columns[name]) for name in ("product", "currency", "status"))
     updated = columns["updated_at"].fill_null(ABSENT).to_numpy().tolist()
     numbers_of = zip(*(columns[name].to_numpy().tolist() for name in (*PAYMENTS, "term_months")), updated, strict=True)
-    rows, versions, keep = found.rows, found.versions, []
+    rows, versions, keep, outside = found.rows, found.versions, [], beyond(columns, products)
     each = zip(accepted, digests_of_terms(columns), products_of, currencies_of, statuses_of, numbers_of, strict=True)
     for i, ((key, digest, document), terms, product, currency, status, numbers) in enumerate(each):
         known = products.get(product)
         if known is None or known.currency != currency:
             _refuse(found, document, key, *_unknown(product, known))
+            continue
+        if i in outside and not document.supersedes:  # what is restored was taken once
+            _refuse(found, document, key, *outside[i])
             continue
         row = rows.get(key) or table.get(key)
         if row is None and document.supersedes:
