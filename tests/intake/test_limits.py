@@ -60,9 +60,8 @@ def test_both_bounds_are_taken(field, value):
 
 def test_many_documents_at_once_are_each_told_the_first_limit_that_they_break():
     names = [name for n in range(400) if partition_of(f"bluebird/{(name := f'LC{n}')}".encode(), 8) == HOME]
-    docs = [
-        encoded(name, term_months=61 if n % 2 else 36, principal=Decimal128("100") if n % 4 == 3 else ...) for n, name in enumerate(names)
-    ]
+    amounts = [Decimal128("100" if n % 4 == 3 else "30000") for n in range(len(names))]
+    docs = [encoded(name, term_months=61 if n % 2 else 36, principal=amounts[n]) for n, name in enumerate(names)]
     told, rows = taken(*docs)
     assert (len(told), rows) == (len(names) // 2, len(names) - len(names) // 2)
     assert {field for field, _ in told} == {"term_months"}
