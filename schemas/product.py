@@ -1,7 +1,7 @@
 """A product: what business people configure of a kind of asset for sale, one YAML file each (`schemas/products/`).
 
 Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
-`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`.
+`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/service.py`.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ import msgspec
 from schemas import amortisation, kinds, risk
 from schemas import pricing as prices
 from schemas.asset import CENTS_MAX
+from schemas.service import Service
+from schemas.service import faults as service_faults
 
 Id = Annotated[str, msgspec.Meta(pattern=r"\A[!-.0-~]{1,64}\Z")]  # printable ASCII; "/" separates the ids in a key
 Cents = Annotated[int, msgspec.Meta(ge=1, le=CENTS_MAX)]
@@ -40,6 +42,7 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     grades: risk.Grades | None = None
     document: kinds.Lines = ()  # none: that of a loan
     pricing: prices.Pricing = prices.Pricing()
+    service: Service | None = None  # none: all of it is built in
 
     @property
     def fees_bp(self) -> tuple[int, ...]:
@@ -54,6 +57,8 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     if product.currency not in markets:
         yield "currency", f"{product.currency!r} is no market; markets are {', '.join(markets)}"
     yield from amortisation.faults(product.amortisation)
+    if product.service:
+        yield from service_faults(product.service)
     if product.bid_cents_min > product.bid_cents_max:
         yield "bid_cents_min", "must not be above bid_cents_max"
     yield from prices.faults(product.pricing, [group.price_bp for group in product.groups], product.fees_bp)

@@ -13,6 +13,7 @@ from schemas.yamls import CatalogError
 from streams import checkout, modelling
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
+from streams.model_command import model_service
 from streams.replay import replay
 from streams.restart import restart
 from streams.settings import Settings, SettingsError
@@ -183,6 +184,7 @@ main.add_command(checkout.chaos)
 main.add_command(replay)
 for command in (modelling.tape, modelling.calibrate, modelling.model_report):
     main.add_command(command)
+main.add_command(model_service)
 
 
 def _settings(**over: object) -> Settings:

@@ -16,6 +16,8 @@ others compute.
   not read what others have, people reset it. Nor is that every fetch comes here: when one rebalance follows another at once, Faust clears
   queues, lets the flow go on and drops what it has fetched, in any order. So each fetch says from where on it is complete
   (`Fetch.start`), and what lies between there and what is done is read apart.
+- **Waiting for somebody outside** (`UnansweredError`) is no fault: the Step is tried again until it is answered, which holds back its
+  partition and no other. A rebalance ends that; nothing of such a Step was done, so who holds the partition then reads it again.
 - **Fail-stop.** Fenced, refused, too large, an unknown exception: end the process at once, without acknowledging anything
   (`streams/stops.py`). Its supervisor starts it again; what was not committed is read again.
 """
@@ -28,10 +30,11 @@ from typing import Any, NoReturn, Protocol
 
 import structlog
 
-from streams.effects import Fetch, Message
+from streams.effects import Fetch, Message, UnansweredError
 from streams.pace import Pace, cut, size_of
 from streams.topics import Topic
 
+AGAIN_S = 1.0  # between two attempts of a Step that waits for somebody outside
 OPENING, CATCHING_UP, STEP = "opening", "reading what was not fetched", "Step"
 
 log = structlog.get_logger()
@@ -61,6 +64,14 @@ class Work:
     steps: int = 0
     steps_s: float = 0.0
     last_s: float = 0.0
+    waits: str = ""  # for whom outside, and why; empty: for nobody
+    waits_since_s: float = 0.0
+
+    def wait(self, why: str) -> None:
+        """The Step under way needs an answer that it does not get."""
+        if not self.waits:
+            self.waits_since_s = monotonic()
+        self.waits, self.doing = why, ""
 
     def begin(self, doing: str) -> None:
         self.doing, self.began_s = doing, monotonic()
@@ -94,6 +105,7 @@ class Runner:
         self.work: dict[int, Work] = {}
         self._openings: dict[int, asyncio.Task[None]] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
+        self._settling: set[int] = set()  # Steps that wait are to be left
         self.reached: dict[int, int] = {}  # what is held includes all up to here: more than its offset says, where markers follow
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_partitions_assigned.connect(self._assigned, weak=False)
@@ -152,7 +164,7 @@ class Runner:
 
     async def _step(self, number: int, fetch: Fetch, before: asyncio.Task[None] | None) -> None:
         """Do all up to the end of `fetch`, whatever of it was not done yet."""
-        work = self.work.setdefault(number, Work())
+        self.work.setdefault(number, Work())
         try:
             if before is not None:  # Faust restarted this partition's task while its last Step went on
                 await before
@@ -162,9 +174,10 @@ class Runner:
             held = self.held.get(number)
             if held is None:  # a rebalance is on: what is not done is fetched again, by whoever holds the partition then
                 return
-            await self._catch_up(held, number, fetch.start)
-            if fetch.messages:
-                await self._do(held, work, fetch.messages)
+            if not await self._catch_up(held, number, fetch.start):
+                return
+            if fetch.messages and not await self._do(held, number, fetch.messages):
+                return
             self.reached[number] = max(fetch.end, self.reached.get(number, 0))
         except BaseException as fault:  # noqa: BLE001 - whatever it is: this process must not go on, and must not acknowledge
             self._fail_stop(self.name, number, fetch.start, fault)
@@ -197,25 +210,50 @@ class Runner:
         if openings:
             await asyncio.wait(openings)
 
-    async def _do(self, held: Held, work: Work, messages: list[Message]) -> None:
-        offset, work.first_ms = held.offset, messages[0].timestamp_ms
-        work.begin(STEP)
-        await held.step(messages)
+    async def _do(self, held: Held, number: int, messages: list[Message]) -> bool:
+        """Whether it was done; not, if it waited for somebody and was left."""
+        offset, work = held.offset, self.work[number]
+        work.first_ms = messages[0].timestamp_ms
+        while True:
+            work.begin(STEP)
+            try:
+                await held.step(messages)
+                break
+            except UnansweredError as why:
+                work.wait(str(why))
+            if not self._may_wait(number):
+                return False
+            await asyncio.sleep(AGAIN_S)
+            if not self._may_wait(number):
+                return False
         if held.offset != offset:
             work.count()
         work.end()
+        work.waits = ""
+        return True
 
-    async def _catch_up(self, held: Held, number: int, start: int) -> None:
-        """Do what lies before `start`, where a fetch begins: nothing most often, or a transaction's marker, which is no message."""
+    def _may_wait(self, number: int) -> bool:
+        if number not in self._settling and self.app.flow_control.is_active():
+            return True
+        self.work[number].waits = ""
+        return False
+
+    async def _catch_up(self, held: Held, number: int, start: int) -> bool:
+        """Do what lies before `start`, where a fetch begins: nothing most often, or a transaction's marker, which is no message.
+
+        Whether it was done, as `_do`.
+        """
         done = max(held.offset + 1, self.reached.get(number, 0))
         if start <= done:
-            return
+            return True
         self.work[number].begin(CATCHING_UP)
         async for missed in self._source(self.topic, number, done, start):
             for fetch in cut([Fetch(done, start, missed)], self.pace):
                 log.warning("read what was not fetched", agent=self.name, partition=number, messages=len(fetch.messages))
-                await self._do(held, self.work[number], fetch.messages)
+                if not await self._do(held, number, fetch.messages):
+                    return False
         self.work[number].end()
+        return True
 
     async def _revoked(self, _app: Any, revoked: Iterable[Any], **_: Any) -> None:
         numbers = [tp.partition for tp in revoked if tp.topic == self.topic]
@@ -223,9 +261,11 @@ class Runner:
         await self.settle(numbers)
 
     async def settle(self, numbers: Iterable[int] | None = None) -> None:
-        """Wait for the Steps under way, of all partitions or of `numbers`."""
-        numbers = list(self._steps) if numbers is None else numbers
-        await asyncio.gather(*(self._steps[n] for n in numbers if n in self._steps))
+        """Wait for the Steps under way, of all partitions or of `numbers`; one that waits for somebody outside is left."""
+        these = set(self._steps) if numbers is None else set(numbers)
+        self._settling |= these
+        await asyncio.gather(*(self._steps[n] for n in these if n in self._steps))
+        self._settling -= these
 
     async def _assigned(self, _app: Any, assigned: Iterable[Any], **_: Any) -> None:
         ours = {tp.partition for tp in assigned if tp.topic == self.topic}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from schemas import catalog as catalogs
 from schemas.product import Product
+from schemas.service import TOKEN_PREFIX
 from schemas.yamls import CatalogError, Yaml
 from streams import topics
 
@@ -117,6 +118,11 @@ def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | Non
     paths = {"home": Path(text["home"]).absolute(), "catalog": Path(text["catalog"]).absolute(), "inbox": inbox}
     numbers = {**{port: int(text[port]) for port in PORTS}, "session_timeout_s": float(text["session_timeout_s"])}
     return Settings(**{**text, **paths, **numbers})  # type: ignore[arg-type]
+
+
+def model_tokens() -> dict[str, str]:
+    """The variables that products may name as their model services' tokens. What is in them goes to somebody else."""
+    return {name: value for name, value in os.environ.items() if name.startswith(TOKEN_PREFIX)}
 
 
 def inherited() -> dict[str, str]:

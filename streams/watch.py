@@ -64,7 +64,8 @@ class Watch:
         agent, topic, partition; open; table_offset (-1: none yet), end_offset (of what is committed), lag (offsets still to do; a
         transaction's marker is none, so 0 means that everything is done); oldest_s (age of the oldest record to do, 0 without);
         steps, step_mean_s, step_last_s (of this process; None without); aborts, fences (over restarts); still_s (how long it has
-        not moved with input before it, 0 without), why (what it waits for, empty where it waits for nothing).
+        not moved with input before it, 0 without), waiting_s (how long it waits for an
+        outside service, 0 without), why (what it waits for, empty where it waits for nothing).
         """
         # The tables first: what an agent has written by now is before the ends that are asked for next. All lags 0 is a moment of rest.
         tables = {
@@ -103,6 +104,9 @@ class Watch:
         elif known.written > known.end:
             at, why = known.end, FOREIGN
         still_s = self._since((runner.name, number), at)
+        waiting_s = monotonic() - work.waits_since_s if work.waits else 0.0
+        if work.waits:
+            why = f"waits for {work.waits}, since {waiting_s:.0f} s"
         return {
             "agent": runner.name,
             "topic": runner.topic,
@@ -118,6 +122,7 @@ class Watch:
             "aborts": self.stops.counts[ABORT, runner.name, number],
             "fences": self.stops.counts[FENCE, runner.name, number],
             "still_s": still_s,
+            "waiting_s": waiting_s,
             "why": why,
         }
 
@@ -133,11 +138,14 @@ class Watch:
         return monotonic() - since_s
 
     def stalled(self, rows: Sequence[Row]) -> list[Row]:
-        """What has not moved for too long: agent, partition (None: the whole worker), since_s, why."""
+        """What has not moved for too long: agent, partition (None: the whole worker), since_s, why.
+
+        What waits for an outside service is not among it: this worker is well, and no start of it would help.
+        """
         found = [
             {"agent": row["agent"], "partition": row["partition"], "since_s": round(row["still_s"], 1), "why": row["why"]}
             for row in rows
-            if row["still_s"] >= self.stalled_s
+            if row["still_s"] >= self.stalled_s and not row["waiting_s"]
         ]
         silent_s = monotonic() - self._answered_s
         if silent_s >= self.stalled_s:

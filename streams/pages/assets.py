@@ -31,6 +31,7 @@ _ASSESSED: Final = {
     "Expected return a year": "expected_return",
     "Duration, days": "duration_days",
     "Product's version": "product_version",
+    "Model": "model",
 }
 _INVESTMENTS: Final = (
     Column("Made at, UTC", lambda row: row["made_at"]),

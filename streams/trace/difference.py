@@ -46,6 +46,7 @@ def assessment(row: Row) -> dict[str, Value]:
         **{name: None if row[f"{name}_ppm"] is None else values.fraction(row[f"{name}_ppm"], 6) for name in _EXPECTED},
         "duration_days": row["duration_days"],
         "product_version": row["product_version"],
+        "model": row["model"],
     }
 
 
