@@ -104,8 +104,14 @@ def discover(catalog: Catalog) -> tuple[list[Stage], list[Sink]]:
     return stages, sinks
 
 
-def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (), store: Store | None = None) -> App:
-    """An app that runs `stages` and `sinks`; `store` is needed where there are sinks."""
+def build(
+    settings: Settings,
+    stages: Iterable[Stage],
+    sinks: Iterable[Sink] = (),
+    store: Store | None = None,
+    tokens: Mapping[str, str] = {},
+) -> App:
+    """An app that runs `stages` and `sinks`; `store` is needed where there are sinks, `tokens` where model services want them."""
     app = App(
         settings.group,
         broker=f"kafka://{settings.kafka}",
@@ -137,7 +143,7 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
     stages, stops = list(stages), Stops(settings.home / "stops" / f"{settings.worker}.jsonl")
     stops.read()
     keep = _keep(settings)
-    asks = {MODELS: _ask_models()}
+    asks = {MODELS: _ask_models(tokens)}
     if any(stage.questions and stage.asks != MODELS for stage in stages):
         asks[ORIGINATORS] = _ask(settings)
 
@@ -174,14 +180,14 @@ def _ask(settings: Settings) -> Ask:
     return asking.by(Webhooks(settings.secret, allow_private=settings.webhooks_to == "any"))
 
 
-def _ask_models() -> Ask:
+def _ask_models(tokens: Mapping[str, str]) -> Ask:
     asked: list[Ask] = []
 
     async def ask(queries: Sequence[Query]) -> Answers:
         if not asked:
             from streams.models import Models  # noqa: PLC0415 - the HTTP client, that a worker without such products does not need
 
-            asked.append(Models(model_tokens()).ask)
+            asked.append(Models(tokens).ask)
         return await asked[0](queries)
 
     return ask
@@ -208,10 +214,11 @@ def run(settings: Settings) -> None:
     from streams import views  # noqa: PLC0415 - the pages are the worker's, not the bench's or the tests'
 
     catalog = settings.load_catalog()
+    tokens = model_tokens(catalog.products.values())
     stages, sinks = discover(catalog)
     asyncio.run(admin.check_topics(settings.kafka))
     store = Store(settings.postgres)
-    app = build(settings, stages, sinks, store)
+    app = build(settings, stages, sinks, store, tokens)
     app.services = _services(settings, catalog, store)
     views.install(app, store, settings, app.watch)
     start(app)

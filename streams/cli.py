@@ -74,7 +74,7 @@ def _system(command: C) -> C:
 def up(kafka: str, postgres: str, workers: int, **over: Any) -> None:
     """Start Kafka, PostgreSQL, workers and the gateway, and leave them running."""
     settings = _settings(kafka=kafka, postgres=postgres, **over)
-    settings.load_catalog()
+    settings_module.model_tokens(settings.load_catalog().products.values())
     _call("streams.embedded.console:up", settings, kafka=kafka, postgres=postgres, workers=workers)
 
 

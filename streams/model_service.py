@@ -64,7 +64,7 @@ def _answer(assessor: Assessor, catalog: Catalog, body: bytes) -> bytes:
     try:
         asked = msgspec.json.decode(body, type=_Question)
         rows = [
-            {**{name: asset.get(name) for name in TOLD if name != "price_bp"}, **_CHANGE, "product": asked.product}
+            {**{name: asset.get(name) for name in CHANGED.names if name in TOLD}, **_CHANGE, "product": asked.product}
             for asset in asked.assets
         ]
         if asked.product not in catalog.products or asked.predicts not in COLUMNS:

@@ -37,7 +37,7 @@ class _AgainError(_NoAnswerError):
 
 
 class Models:
-    """The services that this worker asks. `tokens` has the variables that products may name."""
+    """The services that this worker asks. `tokens` has the variables that their products name (`settings.model_tokens`)."""
 
     def __init__(self, tokens: Mapping[str, str], clock: Callable[[], float] = monotonic) -> None:
         self._tokens, self._clock = tokens, clock
@@ -88,8 +88,6 @@ class Models:
     async def _tried(self, query: Query) -> Any:
         headers = {"Content-Type": "application/json"}
         if name := query.service.token:
-            if name not in self._tokens:
-                raise _NoAnswerError(f"{name} is not set")
             headers["Authorization"] = f"Bearer {self._tokens[name]}"
         attempts = stamina.retry_context(
             on=_AgainError,
@@ -128,3 +126,5 @@ class Models:
             raise _AgainError(f"no answer within {limit_s:g} s") from None
         except httpx.TransportError as fault:
             raise _AgainError(type(fault).__name__) from None
+        except (httpx.InvalidURL, UnicodeError) as fault:  # a name that cannot be one of a host
+            raise _NoAnswerError(type(fault).__name__) from None

@@ -16,26 +16,21 @@ others compute.
   not read what others have, people reset it. Nor is that every fetch comes here: when one rebalance follows another at once, Faust clears
   queues, lets the flow go on and drops what it has fetched, in any order. So each fetch says from where on it is complete
   (`Fetch.start`), and what lies between there and what is done is read apart.
-- **Waiting for somebody outside** (`UnansweredError`) is no fault: the Step is tried again until it is answered, which holds back its
-  partition and no other. A rebalance ends that; nothing of such a Step was done, so who holds the partition then reads it again.
+- **Waiting for somebody outside** (`streams/waiting.py`) is no fault: the Step is tried again until it is answered, or a rebalance comes.
 - **Fail-stop.** Fenced, refused, too large, an unknown exception: end the process at once, without acknowledging anything
   (`streams/stops.py`). Its supervisor starts it again; what was not committed is read again.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from time import monotonic
 from typing import Any, NoReturn, Protocol
 
 import structlog
 
-from streams.effects import Fetch, Message, UnansweredError
+from streams.effects import Fetch, Message
 from streams.pace import Pace, cut, size_of
 from streams.topics import Topic
-
-AGAIN_S = 1.0  # between two attempts of a Step that waits for somebody outside
-OPENING, CATCHING_UP, STEP = "opening", "reading what was not fetched", "Step"
+from streams.waiting import CATCHING_UP, OPENING, Waiting, Work
 
 log = structlog.get_logger()
 
@@ -52,37 +47,6 @@ class Held(Protocol):
 
 FailStop = Callable[[str, int, int, BaseException], NoReturn]  # agent, partition, first offset of the Step, why
 Source = Callable[[str, int, int, int], AsyncIterator[list[Message]]]  # topic, partition, first offset, and the one after the last
-
-
-@dataclass(slots=True)
-class Work:
-    """What the runner does with a partition, for the watch (`streams/watch.py`). Times are of the monotonic clock."""
-
-    doing: str = ""  # OPENING, CATCHING_UP, STEP; empty: nothing
-    began_s: float = 0.0
-    first_ms: int = -1  # the timestamp of the first message of the Step under way
-    steps: int = 0
-    steps_s: float = 0.0
-    last_s: float = 0.0
-    waits: str = ""  # for whom outside, and why; empty: for nobody
-    waits_since_s: float = 0.0
-
-    def wait(self, why: str) -> None:
-        """The Step under way needs an answer that it does not get."""
-        if not self.waits:
-            self.waits_since_s = monotonic()
-        self.waits, self.doing = why, ""
-
-    def begin(self, doing: str) -> None:
-        self.doing, self.began_s = doing, monotonic()
-
-    def end(self) -> None:
-        self.doing = ""
-
-    def count(self) -> None:
-        """The Step under way was committed."""
-        self.last_s = monotonic() - self.began_s
-        self.steps, self.steps_s = self.steps + 1, self.steps_s + self.last_s
 
 
 class Runner:
@@ -105,7 +69,7 @@ class Runner:
         self.work: dict[int, Work] = {}
         self._openings: dict[int, asyncio.Task[None]] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
-        self._settling: set[int] = set()  # Steps that wait are to be left
+        self._waiting = Waiting(app.flow_control.is_active)
         self.reached: dict[int, int] = {}  # what is held includes all up to here: more than its offset says, where markers follow
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_partitions_assigned.connect(self._assigned, weak=False)
@@ -214,29 +178,12 @@ class Runner:
         """Whether it was done; not, if it waited for somebody and was left."""
         offset, work = held.offset, self.work[number]
         work.first_ms = messages[0].timestamp_ms
-        while True:
-            work.begin(STEP)
-            try:
-                await held.step(messages)
-                break
-            except UnansweredError as why:
-                work.wait(str(why))
-            if not self._may_wait(number):
-                return False
-            await asyncio.sleep(AGAIN_S)
-            if not self._may_wait(number):
-                return False
+        if not await self._waiting.done(number, work, lambda: held.step(messages)):
+            return False
         if held.offset != offset:
             work.count()
         work.end()
-        work.waits = ""
         return True
-
-    def _may_wait(self, number: int) -> bool:
-        if number not in self._settling and self.app.flow_control.is_active():
-            return True
-        self.work[number].waits = ""
-        return False
 
     async def _catch_up(self, held: Held, number: int, start: int) -> bool:
         """Do what lies before `start`, where a fetch begins: nothing most often, or a transaction's marker, which is no message.
@@ -263,9 +210,8 @@ class Runner:
     async def settle(self, numbers: Iterable[int] | None = None) -> None:
         """Wait for the Steps under way, of all partitions or of `numbers`; one that waits for somebody outside is left."""
         these = set(self._steps) if numbers is None else set(numbers)
-        self._settling |= these
-        await asyncio.gather(*(self._steps[n] for n in these if n in self._steps))
-        self._settling -= these
+        with self._waiting.left(these):
+            await asyncio.gather(*(self._steps[n] for n in these if n in self._steps))
 
     async def _assigned(self, _app: Any, assigned: Iterable[Any], **_: Any) -> None:
         ours = {tp.partition for tp in assigned if tp.topic == self.topic}

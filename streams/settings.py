@@ -2,13 +2,12 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import catalog as catalogs
 from schemas.product import Product
-from schemas.service import TOKEN_PREFIX
 from schemas.yamls import CatalogError, Yaml
 from streams import topics
 
@@ -120,9 +119,21 @@ def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | Non
     return Settings(**{**text, **paths, **numbers})  # type: ignore[arg-type]
 
 
-def model_tokens() -> dict[str, str]:
-    """The variables that products may name as their model services' tokens. What is in them goes to somebody else."""
-    return {name: value for name, value in os.environ.items() if name.startswith(TOKEN_PREFIX)}
+def model_tokens(products: Iterable[Product], environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that products name as the tokens of their model services, and no other: what is in them goes to somebody else.
+
+    Raises:
+        SettingsError: with one line for every one that is not set or cannot be sent. Its value is not told.
+    """
+    given = os.environ if environ is None else environ
+    named = {one.service.token: one.product for one in products if one.service and one.service.token}
+    faults = [
+        f"{name}: must be set: it is the token for the model service of {product}" for name, product in named.items() if not given.get(name)
+    ]
+    faults += [f"{name}: must be of printable ASCII, without spaces" for name in named if not re.fullmatch(r"[!-~]*", given.get(name, ""))]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return {name: given[name] for name in named}
 
 
 def inherited() -> dict[str, str]:

@@ -16,7 +16,7 @@ from schemas.columns import BUILT_IN, CHANGED
 from schemas.product import Product
 from schemas.service import CASH_FLOW, CLASSIFICATION
 
-TOLD: Final = (*CHANGED.names[: CHANGED.get_field_index("version")], "price_bp")  # of each asset, besides its id
+TOLD: Final = (*CHANGED.names[: CHANGED.get_field_index("version")], "price_bp", "buyer_price_bp")  # of each asset, besides its id
 QUOTED_MAX: Final = 3  # ids that a message names
 
 Model = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,100}\Z")]
@@ -75,7 +75,7 @@ def ids_of(rows: pa.RecordBatch) -> list[str]:
 
 
 def question(product: Product, rows: pa.RecordBatch) -> bytes:
-    """The request's body for `rows` (ASSESSED by the built-in models), which are all of `product`: the price counts for the return."""
+    """The request's body for `rows` (ASSESSED by the built-in models), which are all of `product`: the buyer's price counts for the return."""
     assert product.service
     told = rows.select(list(TOLD)).to_pylist()
     assets = [{"id": one, **row} for one, row in zip(ids_of(rows), told, strict=True)]
