@@ -65,7 +65,8 @@ class Watch:
         agent, topic, partition; open; table_offset (-1: none yet), end_offset (of what is committed), lag (offsets still to do; a
         transaction's marker is none, so 0 means that everything is done); oldest_s (age of the oldest record to do, 0 without);
         steps, step_mean_s, step_last_s (of this process; None without); aborts, fences (over restarts); still_s (how long it has
-        not moved with input before it, 0 without), waiting_s (how long it waits for an outside service, 0 without), why (what it waits for, empty where it waits for nothing).
+        not moved with input before it, 0 without), waiting_s (how long it waits for somebody outside,
+        0 without), why (what it waits for, empty where it waits for nothing).
         """
         # The tables first: what an agent has written by now is before the ends that are asked for next. All lags 0 is a moment of rest.
         tables = {

@@ -75,7 +75,7 @@ def ids_of(rows: pa.RecordBatch) -> list[str]:
 
 
 def question(product: Product, rows: pa.RecordBatch) -> bytes:
-    """The request's body for `rows` (ASSESSED by the built-in models), which are all of `product`: the buyer's price counts for the return."""
+    """The request's body for `rows` (ASSESSED by the built-in models), all of `product`: the buyer's price counts for the return."""
     assert product.service
     told = rows.select(list(TOLD)).to_pylist()
     assets = [{"id": one, **row} for one, row in zip(ids_of(rows), told, strict=True)]
