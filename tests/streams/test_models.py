@@ -110,7 +110,7 @@ async def test_a_whole_attempt_has_its_time_and_no_more(models, answer):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://a..b/", "http://xn--a/", f"http://{'a' * 80}.example/"])
 async def test_where_nobody_is_or_can_be_there_is_no_answer(models, url):
     why = await asked(models, query(url))
-    assert why.endswith(("Error", "URL")), why
+    assert why.isidentifier(), "the kind of fault, and no more"
 
 
 async def test_a_service_that_fails_is_spared_and_tried_out_by_one_question(models, clock):
@@ -130,7 +130,7 @@ async def test_a_service_that_fails_is_spared_and_tried_out_by_one_question(mode
 
 async def test_what_must_wait_is_told_with_product_and_reason_and_what_need_not_goes_on(models):
     async with receiver(says(500)) as there, receiver(GOOD) as other:
-        with pytest.raises(UnansweredError, match="^model service of loan: answered 500$"):
+        with pytest.raises(UnansweredError, match=r"^model service of loan: answered 500$"):
             await models.ask([query(other, "good"), query(there, fallback="wait")])
         assert await models.ask([query(other, "good"), query(there)]) == {"good": "good", "q": "answered 500"}
 

@@ -1,12 +1,15 @@
 """Steps that wait for somebody outside: tried again until they are answered, others go on meanwhile, and a rebalance has them left."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 
 from streams import waiting
 from streams.effects import Fetch, UnansweredError
+from streams.watch import STOP_S, waits_s
 from tests.streams.test_runner import Case, Held, Stream
+from tests.watched import Watched
 
 
 class Asking(Held):
@@ -97,11 +100,11 @@ async def test_closing_has_it_left_while_input_flows(case):
 
 async def test_what_comes_behind_a_step_that_was_left_does_not_pass_it(case, monkeypatch):
     first = case.runner._begin(0, Fetch(0, 1, Stream(0, 0).message.value.messages))
+    first.add_done_callback(lambda _: monkeypatch.setattr(Asking, "answers", 0))
     behind = case.runner._begin(0, Fetch(1, 2, Stream(0, 1).message.value.messages))
     await case.asked(2)
     with case.runner._waiting.left([0]):
         await first
-        monkeypatch.setattr(Asking, "answers", 0)
         await behind
     assert [one for one in case.said if one.startswith("step")] == ["step 0 to 0", "step 0 to 1"]
 
@@ -126,3 +129,15 @@ async def test_those_who_wait_for_its_end_may_overlap(case):
         async with asyncio.timeout(5):
             await step
     assert case.made[0].offset == -1
+
+
+async def test_what_waits_is_told_apart_from_what_hangs(tmp_path):
+    watched = Watched(tmp_path, agent=[7])
+    work, now_s = watched.runners["agent"].work[0], monotonic()
+    work.wait("model service of loan: answered 500")
+    work.waits_since_s = now_s - 500
+    assert waits_s(work, now_s) == 500
+    work.doing, work.began_s = waiting.STEP, now_s - 5
+    assert waits_s(work, now_s) == 500, "it asks again"
+    work.began_s = now_s - STOP_S
+    assert waits_s(work, now_s) == 0, "it was answered long ago, and hangs"

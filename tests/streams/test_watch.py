@@ -11,7 +11,7 @@ from streams import metrics, watch
 from streams.stops import StalledError
 from streams.transport import Input
 from streams.waiting import OPENING, STEP, Work
-from streams.watch import FOREIGN, LOOP, STOP_S, oldest_s, to_do, waits_for, waits_s
+from streams.watch import FOREIGN, LOOP, oldest_s, to_do, waits_for
 from tests.watched import Watched
 
 DONE = Input(0, 8, 8, 8)
@@ -244,14 +244,3 @@ async def test_steps_of_this_process_and_stops_of_earlier_ones_are_in_the_row(tm
     (row,) = await seen.watch.progress()
     shown = {"steps": 4, "step_mean_s": 0.05, "step_last_s": 0.03, "fences": 2, "aborts": 1, "lag": 0, "oldest_s": 0.0, "why": ""}
     assert {name: row[name] for name in shown} == shown
-
-
-def test_a_step_that_waits_for_somebody_outside_is_told_and_does_not_count_as_stalled(tmp_path, clock):
-    watched = Watched(tmp_path, agent=[7])
-    work = watched.runners["agent"].work[0]
-    work.waits, work.waits_since_s = "model service of loan: answered 500", clock.now_s - 500
-    assert waits_s(work, clock.now_s) == 500
-    work.doing, work.began_s = STEP, clock.now_s - 5
-    assert waits_s(work, clock.now_s) == 500, "it asks again"
-    work.began_s = clock.now_s - STOP_S
-    assert waits_s(work, clock.now_s) == 0, "it was answered long ago, and hangs"
