@@ -58,7 +58,7 @@ CHANGED: Final = Topic(
 QUERIED: Final = Topic(
     "assets.queried",
     LANES,
-    7 * DAY_MS,
+    30 * DAY_MS,  # what waits for a service may wait for long
     carries="Arrow columns CHANGED; partition is the product's lane; header partition, of originator/asset; assessor -> itself",
 )
 REJECTED: Final = Topic(

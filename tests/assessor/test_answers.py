@@ -54,6 +54,12 @@ def test_every_asset_is_answered_once_and_no_other(ids):
     assert any(one in str(fault.value) for one in (*IDS, "bluebird/L9/1", "harbor/L1/1"))
 
 
+@given(st.permutations(IDS), st.sampled_from(IDS), st.integers(0, 3))
+def test_an_answer_that_has_an_asset_twice_is_refused(order, again, place):
+    with pytest.raises(WrongAnswerError, match=f"^{again}: answered twice$"):
+        read(asking(), IDS, body(*order[:place], again, *order[place:]))
+
+
 @given(
     st.sampled_from(sorted(FLOW)), st.one_of(st.integers(max_value=-1_000_001), st.integers(min_value=10**14 + 1), st.floats(), st.text())
 )

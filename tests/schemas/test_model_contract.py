@@ -85,8 +85,13 @@ def entry(name, schema):
 CASH_FLOWS = CONTRACT["components"]["schemas"]["CashFlow"]["properties"]["assets"]["items"]["properties"]
 
 
-@given(st.fixed_dictionaries({name: entry(name, schema) for name, schema in CASH_FLOWS.items()}))
-def test_what_is_read_is_of_the_contract_and_what_is_of_it_is_read(said):
+LEAST = {name: "L1" if name == "id" else 0 for name in CASH_FLOWS}  # of the contract
+
+
+@given(st.sampled_from(sorted(CASH_FLOWS)).flatmap(lambda name: st.tuples(st.just(name), entry(name, CASH_FLOWS[name]))))
+def test_what_is_read_is_of_the_contract_and_what_is_of_it_is_read(changed):
+    name, value = changed
+    said = {**LEAST, name: value}
     whole = {"model": "acme/2", "assets": [said]}
     try:
         check("CashFlow", whole)

@@ -141,3 +141,15 @@ async def test_what_waits_is_told_apart_from_what_hangs(tmp_path):
     assert waits_s(work, now_s) == 500, "it asks again"
     work.began_s = now_s - STOP_S
     assert waits_s(work, now_s) == 0, "it was answered long ago, and hangs"
+
+
+async def test_a_partition_that_waits_is_told_with_its_reason_and_is_not_stalled(tmp_path):
+    watched = Watched(tmp_path, agent=[5])
+    watched.input(0, 0, 6, 8, 8)
+    watched.watch.stalled_s = 0.0
+    assert [row["agent"] for row in watched.watch.stalled(await watched.watch.progress())] == ["agent", "consumer group"]
+    watched.runners["agent"].work[0].wait("model service of loan: answered 500")
+    (row,) = rows = await watched.watch.progress()
+    assert row["why"].startswith("waits for model service of loan: answered 500, since 0 s")
+    assert row["waiting_s"] > 0
+    assert [row["agent"] for row in watched.watch.stalled(rows)] == ["consumer group"]
