@@ -3,7 +3,7 @@
 Pure: text in, typed values out; `streams/settings.py` reads the files. A fault names file, line, field and what is allowed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ import msgspec
 from schemas.pricing import Fee
 from schemas.product import Product, faults
 from schemas.repeated import repeated
+from schemas.service import url_fault
 from schemas.yamls import Yaml
 
 Tenant = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]{1,64}\Z")]  # stands in tokens, batch ids, URLs and keys
@@ -75,6 +76,8 @@ def parse(
             raise source.fault(path, why)
         if product.product in known:
             raise source.fault("product", f"{product.product!r} is defined twice")
+        if product.service and (other := _in_lane(product.service.lane, known.values())):
+            raise source.fault("service.lane", f"{product.service.lane} is that of {other}; each product has one of its own")
         known[product.product] = product
     return Catalog(known, {one.originator: one for one in listed}, markets, _investors(*investors))
 
@@ -94,30 +97,20 @@ def _strangers(product: Product, names: set[str]) -> Iterator[tuple[str, str]]:
         yield f"grades.originators.{who}", f"no such originator; there are {', '.join(sorted(names))}"
 
 
+def _in_lane(lane: int, products: Iterable[Product]) -> str | None:
+    return next((one.product for one in products if one.service and one.service.lane == lane), None)
+
+
 def _faults(listed: Sequence[Originator]) -> Iterator[tuple[str, str]]:
     names = [one.originator for one in listed]
     for name in repeated(names):
         last = len(names) - 1 - names[::-1].index(name)
         yield f"[{last}].originator", f"{name!r} is listed twice"
     for place, one in enumerate(listed):
-        if one.callback is not None and (why := _no_callback(one.callback)):
+        if one.callback is not None and (why := url_fault(one.callback)):
             yield f"[{place}].callback", f"{one.originator!r}: {why}"
         if one.deliver_to and (why := _delivery_fault(one.deliver_to)):
             yield f"[{place}].deliver_to", f"{one.originator!r}: {why}"
-
-
-def _no_callback(url: str) -> str:
-    """Why an URL cannot be asked, empty if it can. It is not repeated: it may have a secret in it."""
-    try:
-        parts = urlsplit(url)
-        odd = parts.port == 0
-    except ValueError as fault:
-        return f"is no URL: {fault}"
-    if parts.scheme not in {"https", "http"} or not parts.hostname or odd:
-        return "must begin with https:// or http:// and name a host"
-    if "@" in parts.netloc:
-        return "must have no user or password in it"
-    return "must have no fragment (#)" if "#" in url else ""
 
 
 def _delivery_fault(url: str) -> str:

@@ -39,7 +39,11 @@ ASSESSMENT: Final = (
     pa.field("expected_return_ppm", pa.int64()),  # XIRR a year at the buyer's price; null: nothing is outstanding, or no such rate
     pa.field("duration_days", pa.int64()),  # Macaulay's at that return; null with it
     pa.field("product_version", pa.int32(), nullable=False),  # of the product that all of this is by
+    pa.field("model", pa.string(), nullable=False),  # that gave it: BUILT_IN, a service's name for its own, or FALLBACK
 )
+
+BUILT_IN: Final = "built_in"
+FALLBACK: Final = "built_in (fallback)"  # the product has a service, which gave no answer
 
 ATTRIBUTES: Final = pa.field("attributes", pa.string())
 

@@ -1,8 +1,7 @@
 """A product: what business people configure of a kind of asset for sale, one YAML file each (`schemas/products/`).
 
 Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
-`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`,
-`schemas/limits.py`.
+`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/limits.py`, `schemas/service.py`.
 """
 
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from schemas import amortisation, kinds, risk
 from schemas import limits as bounds
 from schemas import pricing as prices
 from schemas.asset import CENTS_MAX
+from schemas.service import Service
+from schemas.service import faults as service_faults
 
 Id = Annotated[str, msgspec.Meta(pattern=r"\A[!-.0-~]{1,64}\Z")]  # printable ASCII; "/" separates the ids in a key
 Cents = Annotated[int, msgspec.Meta(ge=1, le=CENTS_MAX)]
@@ -43,6 +44,7 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     document: kinds.Lines = ()  # none: that of a loan
     pricing: prices.Pricing = prices.Pricing()
     limits: bounds.Limits = bounds.Limits()
+    service: Service | None = None  # none: all of it is built in
 
     @property
     def fees_bp(self) -> tuple[int, ...]:
@@ -57,6 +59,8 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     if product.currency not in markets:
         yield "currency", f"{product.currency!r} is no market; markets are {', '.join(markets)}"
     yield from amortisation.faults(product.amortisation)
+    if product.service:
+        yield from service_faults(product.service)
     if product.bid_cents_min > product.bid_cents_max:
         yield "bid_cents_min", "must not be above bid_cents_max"
     yield from bounds.faults(product.limits)

@@ -17,10 +17,10 @@ from schemas.catalog import Catalog
 from streams import admin
 from streams.broker import KafkaBroker
 from streams.changelog import Keep
-from streams.effects import Ask, Message, Sink, Stage, Table
+from streams.effects import MODELS, ORIGINATORS, Answers, Ask, Message, Query, Sink, Stage, Table
 from streams.pace import Pace
 from streams.runner import FailStop, Runner, Source
-from streams.settings import Settings, SettingsError
+from streams.settings import Settings, SettingsError, model_tokens
 from streams.sink import SinkPartition
 from streams.step import Partition
 from streams.stops import Stops
@@ -104,8 +104,14 @@ def discover(catalog: Catalog) -> tuple[list[Stage], list[Sink]]:
     return stages, sinks
 
 
-def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (), store: Store | None = None) -> App:
-    """An app that runs `stages` and `sinks`; `store` is needed where there are sinks."""
+def build(
+    settings: Settings,
+    stages: Iterable[Stage],
+    sinks: Iterable[Sink] = (),
+    store: Store | None = None,
+    tokens: Mapping[str, str] = {},
+) -> App:
+    """An app that runs `stages` and `sinks`; `store` is needed where there are sinks, `tokens` where model services want them."""
     app = App(
         settings.group,
         broker=f"kafka://{settings.kafka}",
@@ -137,11 +143,13 @@ def build(settings: Settings, stages: Iterable[Stage], sinks: Iterable[Sink] = (
     stages, stops = list(stages), Stops(settings.home / "stops" / f"{settings.worker}.jsonl")
     stops.read()
     keep = _keep(settings)
-    ask = _ask(settings) if any(stage.questions for stage in stages) else None
+    asks = {MODELS: _ask_models(tokens)}
+    if any(stage.questions and stage.asks != MODELS for stage in stages):
+        asks[ORIGINATORS] = _ask(settings)
 
     def hold(stage: Stage, number: int) -> Partition:
         # a State of its own, as the matcher's book, is more than its rows: it is built from them in memory
-        return Partition(stage, number, broker, settings.group, keep if stage.state is Table else None, ask)
+        return Partition(stage, number, broker, settings.group, keep if stage.state is Table else None, asks.get(stage.asks))
 
     runners = [_stage_runner(app, stage, hold, source, stops.fail_stop) for stage in stages]
     for sink in sinks:
@@ -172,6 +180,19 @@ def _ask(settings: Settings) -> Ask:
     return asking.by(Webhooks(settings.secret, allow_private=settings.webhooks_to == "any"))
 
 
+def _ask_models(tokens: Mapping[str, str]) -> Ask:
+    asked: list[Ask] = []
+
+    async def ask(queries: Sequence[Query]) -> Answers:
+        if not asked:
+            from streams.models import Models  # noqa: PLC0415 - the HTTP client, that a worker without such products does not need
+
+            asked.append(Models(tokens).ask)
+        return await asked[0](queries)
+
+    return ask
+
+
 def _stage_runner(app: App, stage: Stage, hold: Callable[[Stage, int], Partition], source: Source, fail_stop: FailStop) -> Runner:
     pace = Pace(stage.take_bytes, stage.gather_s)
     paced = replace(stage, compute=pace.timed(stage.compute))
@@ -193,10 +214,11 @@ def run(settings: Settings) -> None:
     from streams import views  # noqa: PLC0415 - the pages are the worker's, not the bench's or the tests'
 
     catalog = settings.load_catalog()
+    tokens = model_tokens(catalog.products.values())
     stages, sinks = discover(catalog)
     asyncio.run(admin.check_topics(settings.kafka))
     store = Store(settings.postgres)
-    app = build(settings, stages, sinks, store)
+    app = build(settings, stages, sinks, store, tokens)
     app.services = _services(settings, catalog, store)
     views.install(app, store, settings, app.watch)
     start(app)

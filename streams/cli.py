@@ -13,6 +13,7 @@ from schemas.yamls import CatalogError
 from streams import checkout, modelling
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
+from streams.model_command import model_service
 from streams.replay import replay
 from streams.restart import restart
 from streams.settings import Settings, SettingsError
@@ -73,7 +74,7 @@ def _system(command: C) -> C:
 def up(kafka: str, postgres: str, workers: int, **over: Any) -> None:
     """Start Kafka, PostgreSQL, workers and the gateway, and leave them running."""
     settings = _settings(kafka=kafka, postgres=postgres, **over)
-    settings.load_catalog()
+    settings_module.model_tokens(settings.load_catalog().products.values())
     _call("streams.embedded.console:up", settings, kafka=kafka, postgres=postgres, workers=workers)
 
 
@@ -183,6 +184,7 @@ main.add_command(checkout.chaos)
 main.add_command(replay)
 for command in (modelling.tape, modelling.calibrate, modelling.model_report):
     main.add_command(command)
+main.add_command(model_service)
 
 
 def _settings(**over: object) -> Settings:

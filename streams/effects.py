@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from schemas.service import Service
 from streams.topics import Topic
 
 TAKE_BYTES: Final = 4 * 1024 * 1024  # of one Step's input at most: bounds its memory; `streams/pace.py` bounds its time
@@ -80,8 +81,24 @@ class Question(NamedTuple):
     body: bytes
 
 
-Answers = Mapping[str, bytes | str]  # by a question's id: what came back; a str says why nothing did
-Ask = Callable[[Sequence[Question]], Awaitable[Answers]]  # within a bounded time, and it raises nothing for want of an answer
+class Query(NamedTuple):
+    """What a product's model service is asked. `read` makes the answer of what comes back, or raises ValueError."""
+
+    service: Service
+    product: str
+    id: str
+    body: bytes
+    read: Callable[[bytes], Any]
+
+
+class UnansweredError(Exception):
+    """Somebody outside does not answer, and the Step is to wait for them: nothing was done of it, and it may be tried again."""
+
+
+ORIGINATORS, MODELS = "originators", "models"  # who is asked: with Questions, or with Queries
+
+Answers = Mapping[str, Any]  # by a question's id: what came back (bytes), or of a Query what it read; a str says why nothing did
+Ask = Callable[[Sequence[Any]], Awaitable[Answers]]  # within a bounded time; for want of an answer it raises at most UnansweredError
 
 
 class State(Protocol):
@@ -120,7 +137,8 @@ class Stage:
     state: Callable[[], State] = Table
     take_bytes: int = TAKE_BYTES
     gather_s: float = GATHER_S
-    questions: Callable[[Sequence[Message]], Sequence[Question]] | None = None
+    questions: Callable[[Sequence[Message]], Sequence[Question] | Sequence[Query]] | None = None
+    asks: str = ORIGINATORS
 
 
 class Copy(NamedTuple):

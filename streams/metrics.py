@@ -24,6 +24,9 @@ RECORDS_READ: Final = Counter(
     "Records read apart from the consumer: tables at their opening, what was not fetched",
     ["topic", "partition"],
 )
+MODEL_QUERIES: Final = Counter(
+    "tranche_model_queries", "Questions to model services, by outcome: answered, failed, spared", ["product", "outcome"]
+)
 # What ended a worker is counted by the next one (streams/stops.py).
 FENCES: Final = Counter("tranche_fences", "Ends of this worker because another holder has the partition", ["agent", "partition"])
 ABORTS: Final = Counter("tranche_aborts", "Ends of this worker by another fault of a Step, which was then aborted", ["agent", "partition"])
@@ -34,6 +37,8 @@ _NOW: Final = ["agent", "topic", "partition"]
 LAG: Final = Gauge("tranche_lag", "Source offsets, committed, that the agent's table or database does not include yet", _NOW)
 OLDEST: Final = Gauge("tranche_oldest_seconds", "Age of the oldest source record that the agent has still to do; 0 without", _NOW)
 STILL: Final = Gauge("tranche_still_seconds", "Time since the partition has input and does not move; 0 while it moves", _NOW)
+
+WAITING: Final = Gauge("tranche_waiting_seconds", "Time that the partition waits for an outside service; 0 while it does not", _NOW)
 
 # The worker, of files for originators. Every worker looks at all of them: their gauges tell the same.
 NOTICE_FILES: Final = Counter("tranche_notice_files", "Files of notices delivered", ["originator"])
@@ -70,7 +75,7 @@ def records_read(topic: str, partition: int) -> int:
 
 def progress(rows: Collection[Mapping[str, Any]]) -> None:
     """Set the gauges of exactly the partitions of `rows` (`Watch.progress`); those that have moved to another worker vanish here."""
-    for gauge, field in ((LAG, "lag"), (OLDEST, "oldest_s"), (STILL, "still_s")):
+    for gauge, field in ((LAG, "lag"), (OLDEST, "oldest_s"), (STILL, "still_s"), (WAITING, "waiting_s")):
         gauge.clear()
         for row in rows:
             gauge.labels(row["agent"], row["topic"], row["partition"]).set(row[field])

@@ -16,14 +16,13 @@ others compute.
   not read what others have, people reset it. Nor is that every fetch comes here: when one rebalance follows another at once, Faust clears
   queues, lets the flow go on and drops what it has fetched, in any order. So each fetch says from where on it is complete
   (`Fetch.start`), and what lies between there and what is done is read apart.
+- **Waiting for somebody outside** (`streams/waiting.py`) is no fault: the Step is tried again until it is answered, or a rebalance comes.
 - **Fail-stop.** Fenced, refused, too large, an unknown exception: end the process at once, without acknowledging anything
   (`streams/stops.py`). Its supervisor starts it again; what was not committed is read again.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from time import monotonic
 from typing import Any, NoReturn, Protocol
 
 import structlog
@@ -31,8 +30,7 @@ import structlog
 from streams.effects import Fetch, Message
 from streams.pace import Pace, cut, size_of
 from streams.topics import Topic
-
-OPENING, CATCHING_UP, STEP = "opening", "reading what was not fetched", "Step"
+from streams.waiting import CATCHING_UP, OPENING, Waiting, Work
 
 log = structlog.get_logger()
 
@@ -49,29 +47,6 @@ class Held(Protocol):
 
 FailStop = Callable[[str, int, int, BaseException], NoReturn]  # agent, partition, first offset of the Step, why
 Source = Callable[[str, int, int, int], AsyncIterator[list[Message]]]  # topic, partition, first offset, and the one after the last
-
-
-@dataclass(slots=True)
-class Work:
-    """What the runner does with a partition, for the watch (`streams/watch.py`). Times are of the monotonic clock."""
-
-    doing: str = ""  # OPENING, CATCHING_UP, STEP; empty: nothing
-    began_s: float = 0.0
-    first_ms: int = -1  # the timestamp of the first message of the Step under way
-    steps: int = 0
-    steps_s: float = 0.0
-    last_s: float = 0.0
-
-    def begin(self, doing: str) -> None:
-        self.doing, self.began_s = doing, monotonic()
-
-    def end(self) -> None:
-        self.doing = ""
-
-    def count(self) -> None:
-        """The Step under way was committed."""
-        self.last_s = monotonic() - self.began_s
-        self.steps, self.steps_s = self.steps + 1, self.steps_s + self.last_s
 
 
 class Runner:
@@ -94,6 +69,7 @@ class Runner:
         self.work: dict[int, Work] = {}
         self._openings: dict[int, asyncio.Task[None]] = {}
         self._steps: dict[int, asyncio.Task[None]] = {}
+        self._waiting = Waiting(app.flow_control.is_active)
         self.reached: dict[int, int] = {}  # what is held includes all up to here: more than its offset says, where markers follow
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_partitions_assigned.connect(self._assigned, weak=False)
@@ -152,7 +128,7 @@ class Runner:
 
     async def _step(self, number: int, fetch: Fetch, before: asyncio.Task[None] | None) -> None:
         """Do all up to the end of `fetch`, whatever of it was not done yet."""
-        work = self.work.setdefault(number, Work())
+        self.work.setdefault(number, Work())
         try:
             if before is not None:  # Faust restarted this partition's task while its last Step went on
                 await before
@@ -162,9 +138,10 @@ class Runner:
             held = self.held.get(number)
             if held is None:  # a rebalance is on: what is not done is fetched again, by whoever holds the partition then
                 return
-            await self._catch_up(held, number, fetch.start)
-            if fetch.messages:
-                await self._do(held, work, fetch.messages)
+            if not await self._catch_up(held, number, fetch.start):
+                return
+            if fetch.messages and not await self._do(held, number, fetch.messages):
+                return
             self.reached[number] = max(fetch.end, self.reached.get(number, 0))
         except BaseException as fault:  # noqa: BLE001 - whatever it is: this process must not go on, and must not acknowledge
             self._fail_stop(self.name, number, fetch.start, fault)
@@ -197,25 +174,33 @@ class Runner:
         if openings:
             await asyncio.wait(openings)
 
-    async def _do(self, held: Held, work: Work, messages: list[Message]) -> None:
-        offset, work.first_ms = held.offset, messages[0].timestamp_ms
-        work.begin(STEP)
-        await held.step(messages)
+    async def _do(self, held: Held, number: int, messages: list[Message]) -> bool:
+        """Whether it was done; not, if it waited for somebody and was left."""
+        offset, work = held.offset, self.work[number]
+        work.first_ms = messages[0].timestamp_ms
+        if not await self._waiting.done(number, work, lambda: held.step(messages)):
+            return False
         if held.offset != offset:
             work.count()
         work.end()
+        return True
 
-    async def _catch_up(self, held: Held, number: int, start: int) -> None:
-        """Do what lies before `start`, where a fetch begins: nothing most often, or a transaction's marker, which is no message."""
+    async def _catch_up(self, held: Held, number: int, start: int) -> bool:
+        """Do what lies before `start`, where a fetch begins: nothing most often, or a transaction's marker, which is no message.
+
+        Whether it was done, as `_do`.
+        """
         done = max(held.offset + 1, self.reached.get(number, 0))
         if start <= done:
-            return
+            return True
         self.work[number].begin(CATCHING_UP)
         async for missed in self._source(self.topic, number, done, start):
             for fetch in cut([Fetch(done, start, missed)], self.pace):
                 log.warning("read what was not fetched", agent=self.name, partition=number, messages=len(fetch.messages))
-                await self._do(held, self.work[number], fetch.messages)
+                if not await self._do(held, number, fetch.messages):
+                    return False
         self.work[number].end()
+        return True
 
     async def _revoked(self, _app: Any, revoked: Iterable[Any], **_: Any) -> None:
         numbers = [tp.partition for tp in revoked if tp.topic == self.topic]
@@ -223,9 +208,10 @@ class Runner:
         await self.settle(numbers)
 
     async def settle(self, numbers: Iterable[int] | None = None) -> None:
-        """Wait for the Steps under way, of all partitions or of `numbers`."""
-        numbers = list(self._steps) if numbers is None else numbers
-        await asyncio.gather(*(self._steps[n] for n in numbers if n in self._steps))
+        """Wait for the Steps under way, of all partitions or of `numbers`; one that waits for somebody outside is left."""
+        these = set(self._steps) if numbers is None else set(numbers)
+        with self._waiting.left(these):
+            await asyncio.gather(*(self._steps[n] for n in these if n in self._steps))
 
     async def _assigned(self, _app: Any, assigned: Iterable[Any], **_: Any) -> None:
         ours = {tp.partition for tp in assigned if tp.topic == self.topic}

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +117,23 @@ def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | Non
     paths = {"home": Path(text["home"]).absolute(), "catalog": Path(text["catalog"]).absolute(), "inbox": inbox}
     numbers = {**{port: int(text[port]) for port in PORTS}, "session_timeout_s": float(text["session_timeout_s"])}
     return Settings(**{**text, **paths, **numbers})  # type: ignore[arg-type]
+
+
+def model_tokens(products: Iterable[Product], environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that products name as the tokens of their model services, and no other: what is in them goes to somebody else.
+
+    Raises:
+        SettingsError: with one line for every one that is not set or cannot be sent. Its value is not told.
+    """
+    given = os.environ if environ is None else environ
+    named = {one.service.token: one.product for one in products if one.service and one.service.token}
+    faults = [
+        f"{name}: must be set: it is the token for the model service of {product}" for name, product in named.items() if not given.get(name)
+    ]
+    faults += [f"{name}: must be of printable ASCII, without spaces" for name in named if not re.fullmatch(r"[!-~]*", given.get(name, ""))]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return {name: given[name] for name in named}
 
 
 def inherited() -> dict[str, str]:

@@ -7,6 +7,8 @@ them.
 from dataclasses import dataclass
 from typing import Final
 
+from schemas.service import LANES
+
 ASSET_PARTITIONS: Final = 8
 MARKETS: Final = ("EUR", "USD", "GBP")  # a market's partition of `offers` is its place here; append only
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
@@ -52,6 +54,12 @@ CHANGED: Final = Topic(
     ASSET_PARTITIONS,
     7 * DAY_MS,
     carries="Arrow columns CHANGED; partition of originator/asset; intake -> assessor",
+)
+QUERIED: Final = Topic(
+    "assets.queried",
+    LANES,
+    30 * DAY_MS,  # what waits for a service may wait for long
+    carries="Arrow columns CHANGED; partition is the product's lane; header partition, of originator/asset; assessor -> itself",
 )
 REJECTED: Final = Topic(
     "assets.rejected",
@@ -105,11 +113,12 @@ RELEASED: Final = Topic(
 
 INTAKE_TABLE: Final = table("intake")
 ASSESSOR_TABLE: Final = table("assessor")
+QUERIED_TABLE: Final = table("assessor.queried", LANES)
 ROUTER_TABLE: Final = table("router")
 TRADER_TABLE: Final = table("trader")
 MATCHER_TABLE: Final = table("matcher", len(MARKETS))
 CONFIRMER_TABLE: Final = table("confirmer")
 
-FLOW: Final = (INGEST, CHANGED, REJECTED, REPAYMENTS, BATCHES, ASSESSED, PORTFOLIOS, OFFERS, PROPOSED, INVESTMENTS, RELEASED)
-TABLES: Final = (INTAKE_TABLE, ASSESSOR_TABLE, ROUTER_TABLE, TRADER_TABLE, MATCHER_TABLE, CONFIRMER_TABLE)
+FLOW: Final = (INGEST, CHANGED, QUERIED, REJECTED, REPAYMENTS, BATCHES, ASSESSED, PORTFOLIOS, OFFERS, PROPOSED, INVESTMENTS, RELEASED)
+TABLES: Final = (INTAKE_TABLE, ASSESSOR_TABLE, QUERIED_TABLE, ROUTER_TABLE, TRADER_TABLE, MATCHER_TABLE, CONFIRMER_TABLE)
 ALL: Final = FLOW + TABLES

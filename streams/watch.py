@@ -20,9 +20,10 @@ from typing import Any, Final
 import structlog
 
 from streams import metrics
-from streams.runner import STEP, Runner, Work
+from streams.runner import Runner
 from streams.stops import ABORT, FENCE, StalledError, Stops
 from streams.transport import Input
+from streams.waiting import STEP, Work
 
 STALLED_S: Final = 30.0
 STOP_S: Final = 120.0
@@ -64,7 +65,8 @@ class Watch:
         agent, topic, partition; open; table_offset (-1: none yet), end_offset (of what is committed), lag (offsets still to do; a
         transaction's marker is none, so 0 means that everything is done); oldest_s (age of the oldest record to do, 0 without);
         steps, step_mean_s, step_last_s (of this process; None without); aborts, fences (over restarts); still_s (how long it has
-        not moved with input before it, 0 without), why (what it waits for, empty where it waits for nothing).
+        not moved with input before it, 0 without), waiting_s (how long it waits for somebody outside,
+        0 without), why (what it waits for, empty where it waits for nothing).
         """
         # The tables first: what an agent has written by now is before the ends that are asked for next. All lags 0 is a moment of rest.
         tables = {
@@ -103,6 +105,9 @@ class Watch:
         elif known.written > known.end:
             at, why = known.end, FOREIGN
         still_s = self._since((runner.name, number), at)
+        waiting_s = waits_s(work, monotonic())
+        if waiting_s:
+            why = f"waits for {work.waits}, since {waiting_s:.0f} s"
         return {
             "agent": runner.name,
             "topic": runner.topic,
@@ -118,6 +123,7 @@ class Watch:
             "aborts": self.stops.counts[ABORT, runner.name, number],
             "fences": self.stops.counts[FENCE, runner.name, number],
             "still_s": still_s,
+            "waiting_s": waiting_s,
             "why": why,
         }
 
@@ -133,11 +139,14 @@ class Watch:
         return monotonic() - since_s
 
     def stalled(self, rows: Sequence[Row]) -> list[Row]:
-        """What has not moved for too long: agent, partition (None: the whole worker), since_s, why."""
+        """What has not moved for too long: agent, partition (None: the whole worker), since_s, why.
+
+        What waits for an outside service is not among it: this worker is well, and no start of it would help.
+        """
         found = [
             {"agent": row["agent"], "partition": row["partition"], "since_s": round(row["still_s"], 1), "why": row["why"]}
             for row in rows
-            if row["still_s"] >= self.stalled_s
+            if row["still_s"] >= self.stalled_s and not row["waiting_s"]
         ]
         silent_s = monotonic() - self._answered_s
         if silent_s >= self.stalled_s:
@@ -190,6 +199,11 @@ def to_do(known: Input, offset: int | None, reached: int) -> int:
     continues = offset is None or known.start is None or known.start <= done
     fetched = any(last >= done for last, _ in known.fetched)
     return max(0, known.end - max(done, known.position if continues and not fetched and known.position is not None else 0))
+
+
+def waits_s(work: Work, now_s: float) -> float:
+    """How long a Step waits for somebody outside, 0 if it does not. An attempt that takes as long as STOP_S waits for something else."""
+    return now_s - work.waits_since_s if work.waits and not (work.doing and now_s - work.began_s >= STOP_S) else 0.0
 
 
 def waits_for(known: Input, offset: int | None, work: Work, now_s: float) -> str:

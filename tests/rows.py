@@ -18,4 +18,5 @@ ASSESSED_ROW: dict[str, Any] = {
     "remaining_months": 34, "instalment_cents": 95_793, "last_instalment_cents": 95_778, "interest_cents": 648_533, "score": 107,
     "risk_group": "E", "reasons": "rate -55, borrower_home -10", "price_bp": 9_950, "buyer_price_bp": 9_975, "expected_loss_ppm": 30_000,
     "product_version": 2,
+    "model": "built_in",
 }  # fmt: skip

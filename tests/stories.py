@@ -18,7 +18,7 @@ FIRST = {
     "outstanding": 100_000, "paid_principal": 20_000, "paid_interest": 1_000, "paid_fees": 0, "days_past_due": 0, "instalment": None,
     "purpose": "car", "grade": None, "remaining_months": 30, "score": 131, "risk_group": "B", "price_bp": 9_950, "instalment_cents": 4_106,
     "attributes": None, "expected_loss_ppm": 12_300, "expected_return_ppm": 56_100, "duration_days": 400,
-    "reasons": "rate -65, purpose -14", "buyer_price_bp": 9_975, "product_version": 2,
+    "reasons": "rate -65, purpose -14", "buyer_price_bp": 9_975, "product_version": 2, "model": "built_in",
 }  # fmt: skip
 PAID = {**FIRST, "version": 2, "change": "repayment_reported", "digest": bytes(range(1, 17)), "batch": "bluebird.two", "position": 0}
 PAID |= {"outstanding": 96_000, "paid_principal": 24_000, "remaining_months": 29, "instalment": 4_100, "purpose": None}

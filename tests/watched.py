@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 from aiokafka import TopicPartition
 
-from streams.runner import Work
 from streams.stops import Stops
 from streams.transport import Input
+from streams.waiting import Work
 from streams.watch import Watch
 
 

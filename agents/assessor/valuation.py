@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from agents.assessor import dated
 from agents.assessor.attributes import told
 from agents.assessor.cashflow import CashFlow, predict
-from agents.assessor.classifier import classify, compile_model
+from agents.assessor.classifier import Grades, classify, compile_model
 from agents.assessor.prediction import Curves
 from agents.assessor.prediction import predict as predicted
 from agents.assessor.reasons import reasons
@@ -33,15 +33,23 @@ class Valuer:
         self._late_from = np.array([one.from_days for one in late], np.int64)
         self._late_bp = np.array([0, *(one.price_bp for one in late)], np.int64)
 
-    def value(self, rows: pa.RecordBatch) -> dict[str, pa.Array]:
-        """The columns of ASSESSMENT, by name, for `rows` (CHANGED), which are all of this product.
+    def graded(self, score: list[int], risk_group: list[str]) -> Grades:
+        """What somebody else has graded; all groups are of this product."""
+        place = {name: number for number, name in enumerate(self._groups.to_pylist())}
+        group = np.array([place[name] for name in risk_group], np.int64)
+        return Grades(np.array(score, np.int64), group, np.zeros((len(self._model.parts), len(group)), np.int64))
+
+    def value(self, rows: pa.RecordBatch, graded: Grades | None = None) -> dict[str, pa.Array]:
+        """The columns of ASSESSMENT but `model`, by name, for `rows` (CHANGED), which are all of this product.
+
+        `graded` is in the place of its own risk model.
 
         Raises:
             BoundsError: a row's amounts or terms are beyond `schemas/asset.py`.
         """
         loans = Loans(*(rows.column(name).to_numpy() for name in INPUTS))
         flow, schedule = self._scheduled(loans)
-        grades = classify(self._model, told(rows, self._attributes))
+        grades = graded or classify(self._model, told(rows, self._attributes))
         group = grades.group
         late = np.searchsorted(self._late_from, rows.column("days_past_due").to_numpy(), side="right")
         price_bp = self._prices_bp[group] + self._late_bp[late]

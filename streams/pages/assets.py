@@ -6,7 +6,7 @@ from typing import Any, Final
 from schemas.asset import VERSION_END
 from streams.pages.html import Column, Markup, Page, join, link, markup, money, table, tag
 from streams.trace import queries
-from streams.trace.difference import expectations, payments, prices, reasons
+from streams.trace.difference import by_model, expectations, payments, prices, reasons
 
 _HELD: Final = {  # of the latest version's document
     "Product": "product",
@@ -31,6 +31,7 @@ _ASSESSED: Final = {
     "Expected return a year": "expected_return",
     "Duration, days": "duration_days",
     "Product's version": "product_version",
+    "Model": "model",
 }
 _INVESTMENTS: Final = (
     Column("Made at, UTC", lambda row: row["made_at"]),
@@ -104,7 +105,7 @@ def _differences(row: Mapping[str, Any]) -> Markup:
 def _assessment(row: Mapping[str, Any]) -> Markup:
     found = row["assessment"]
     told = (reasons(found), prices(found), payments(found), expectations(found))
-    text = [f"group {found['risk_group']}, score {found['score']}"]
+    text = [f"group {found['risk_group']}, score {found['score']}{by_model(found)}"]
     for line in filter(None, told):
         text += [Markup("<br>"), line]
     return join((*text, _lines(row["reassessed"])))

@@ -39,6 +39,12 @@ _STALLED: Final = (
     Column("Since", lambda row: tag("span", duration(row["since_s"]), class_="badge bad"), "n"),
     Column("Why", lambda row: row["why"], "wrap"),
 )
+_WAITING: Final = (
+    _AGENT,
+    _PARTITION,
+    Column("Since", lambda row: tag("span", duration(row["waiting_s"]), class_="badge warn"), "n"),
+    Column("Why", lambda row: row["why"], "wrap"),
+)
 _STOPS: Final = (
     Column("Stopped at, UTC", lambda row: row["time"].replace("T", " ").removesuffix("+00:00")),
     Column("Kind", lambda row: tag("span", row["kind"], class_=f"badge {_KINDS[row['kind']]}")),
@@ -66,6 +72,8 @@ def lag(progress: Sequence[Mapping[str, Any]], stalled: Sequence[Mapping[str, An
         tag("h2", "By partition"),
         table(_BY_PARTITION, rows, nothing),
     ]
+    if waiting := [row for row in progress if row["waiting_s"]]:
+        parts = [tag("h2", "Waits for an outside service"), table(_WAITING, waiting, ""), *parts]
     if stalled:
         parts = [tag("h2", "Does not move"), table(_STALLED, stalled, ""), tag("h2", "By agent"), *parts]
     return Page("/lag", "Topics and lag of this worker", _NOTE, progress, join(parts), refresh_s=3)

@@ -12,6 +12,7 @@ import msgspec
 
 from schemas import values
 from schemas.asset import LOAN, Kind, Status
+from schemas.columns import BUILT_IN
 
 Value = str | int | None
 Row = Mapping[str, Any]
@@ -46,6 +47,7 @@ def assessment(row: Row) -> dict[str, Value]:
         **{name: None if row[f"{name}_ppm"] is None else values.fraction(row[f"{name}_ppm"], 6) for name in _EXPECTED},
         "duration_days": row["duration_days"],
         "product_version": row["product_version"],
+        "model": row["model"],
     }
 
 
@@ -70,6 +72,11 @@ def prices(assessment: Mapping[str, Value]) -> str:
     buyer = f", buyer's price {assessment['buyer_price']}" if assessment["buyer_price"] else ""
     by = f", by version {assessment['product_version']} of the product" if assessment["product_version"] else ""
     return f"price {assessment['price']}{buyer}{by}"
+
+
+def by_model(assessment: Mapping[str, Value]) -> str:
+    """Whose model it is by, in a few words; empty if it is the built-in one."""
+    return "" if assessment["model"] in {None, BUILT_IN} else f", by {assessment['model']}"
 
 
 def reasons(assessment: Mapping[str, Value]) -> str:

@@ -10,7 +10,7 @@ from streams import topics
 from streams.effects import Table
 from tests.rows import CATALOG
 
-(STAGE,) = stages(CATALOG)
+STAGE, _ = stages(CATALOG)
 
 
 def numbered(start, count, **more):

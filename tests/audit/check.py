@@ -15,6 +15,7 @@ from tests.audit.sent import Sent
 CHECKED = (
     topics.INGEST,
     topics.CHANGED,
+    topics.QUERIED,
     topics.REJECTED,
     topics.REPAYMENTS,
     topics.BATCHES,

@@ -121,6 +121,7 @@ def _keyed(record: Written) -> Iterator[tuple[Any, Any]]:
 _SPLITS: dict[Topic, Split] = {
     topics.INGEST: _keyed,
     topics.CHANGED: _columns(columns.CHANGED),
+    topics.QUERIED: _columns(columns.CHANGED),
     topics.REJECTED: _rejected,
     topics.REPAYMENTS: _keyed,
     topics.ASSESSED: _columns(columns.ASSESSED),

@@ -15,7 +15,7 @@ from streams.store import Store
 from tests.database import feed
 from tests.rows import CATALOG
 
-(ASSESSOR,) = assessors(CATALOG)
+ASSESSOR, _ = assessors(CATALOG)
 SINKS = {sink.source: sink for sink in sinks(CATALOG)}
 
 

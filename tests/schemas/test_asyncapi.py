@@ -33,7 +33,7 @@ CONTRACT = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text())
 CHANNELS = {channel["address"]: channel for channel in CONTRACT["channels"].values()}
 INGEST_MESSAGE = CONTRACT["components"]["messages"]["documents"]
 CATALOG = load({}).load_catalog()
-INTERNAL = {topics.CHANGED, topics.ASSESSED}  # Arrow columns, for the agents only
+INTERNAL = {topics.CHANGED, topics.QUERIED, topics.ASSESSED}  # Arrow columns, for the agents only
 KINDS = (
     events.BatchEvent,
     events.Rejected,

@@ -27,7 +27,7 @@ from tests.simulation.broker import Cluster
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SCHEMAS = {topics.CHANGED.name: columns.CHANGED, topics.ASSESSED.name: columns.ASSESSED}
+SCHEMAS = {topics.CHANGED.name: columns.CHANGED, topics.QUERIED.name: columns.CHANGED, topics.ASSESSED.name: columns.ASSESSED}
 Items = dict[Any, list[Any]]  # by key, in their order
 
 

@@ -1,9 +1,12 @@
+import shutil
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from schemas.service import Service
 from schemas.yamls import CatalogError
-from streams import settings
+from streams import app, settings
 from streams.settings import SettingsError, load
 from streams.supervisor import environ_of
 
@@ -91,3 +94,30 @@ def test_a_folder_without_originators_is_named(tmp_path):
 
 def test_the_catalog_that_comes_with_tranche_is_sound():
     assert load({}).load_catalog().originators
+
+
+def with_token(token):
+    product = load({}).load_catalog().products["consumer-loan-usd"]
+    return structs.replace(product, service=Service(url="http://x/", predicts="cash_flow", fallback="wait", lane=0, token=token))
+
+
+@pytest.mark.parametrize(("value", "why"), [("", "must be set"), ("a secret\n", "must be of printable ASCII")])
+def test_a_model_services_token_that_cannot_be_sent_is_named_with_its_product_and_not_shown(value, why):
+    with pytest.raises(SettingsError, match=f"MODEL_TOKEN_X: {why}") as caught:
+        settings.model_tokens([with_token("MODEL_TOKEN_X")], {"MODEL_TOKEN_X": value})
+    assert "a secret" not in str(caught.value)
+
+
+def test_only_the_tokens_that_products_name_are_taken_from_the_environment():
+    environ = {"MODEL_TOKEN_X": "x1", "MODEL_TOKEN_Y": "y1", "TRANCHE_SECRET": "s"}
+    assert settings.model_tokens([with_token("MODEL_TOKEN_X"), with_token(None)], environ) == {"MODEL_TOKEN_X": "x1"}
+
+
+def test_a_worker_does_not_start_without_the_token_that_a_product_names(tmp_path, monkeypatch):
+    monkeypatch.delenv("MODEL_TOKEN_X", raising=False)
+    shutil.copytree(load({}).catalog, tmp_path / "catalog", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    file = tmp_path / "catalog" / "products" / "consumer-loan-usd.yaml"
+    said = "{url: 'http://x/', predicts: cash_flow, fallback: wait, lane: 0, token: MODEL_TOKEN_X}"
+    file.write_text(f"{file.read_text()}\nservice: {said}\n")
+    with pytest.raises(SettingsError, match="MODEL_TOKEN_X: must be set: it is the token for the model service of consumer-loan-usd"):
+        app.run(load({"TRANCHE_CATALOG": str(tmp_path / "catalog"), "TRANCHE_KAFKA": "127.0.0.1:9"}))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import metrics, watch
-from streams.runner import OPENING, STEP, Work
 from streams.stops import StalledError
 from streams.transport import Input
+from streams.waiting import OPENING, STEP, Work
 from streams.watch import FOREIGN, LOOP, oldest_s, to_do, waits_for
 from tests.watched import Watched
 

@@ -163,9 +163,9 @@ async def test_a_fenced_holder_keeps_nothing_of_its_last_step(keeper):
     await holder.close()
 
 
-def test_all_tables_but_the_matchers_books_are_kept_where_the_setting_says_so(tmp_path):
+def test_all_tables_but_the_matchers_books_and_the_lanes_are_kept_where_the_setting_says_so(tmp_path):
     settings = load({"TRANCHE_HOME": str(tmp_path), "TRANCHE_TABLES": "rocksdb"})
     stages, _ = discover(settings.load_catalog())
-    for tables, kept in (("rocksdb", {one.name for one in stages} - {"matcher"}), ("memory", set())):
+    for tables, kept in (("rocksdb", {one.name for one in stages} - {"matcher", "assessor"}), ("memory", set())):
         app = build(replace(settings, tables=tables), stages)
         assert {runner.name for runner in app.runners if runner._hold(0).keep} == kept
