@@ -10,9 +10,11 @@ from typing import Final
 
 import pyarrow as pa
 
-from schemas.asset import LOAN, Kind
+from schemas.asset import LINE, LOAN, Kind
 
-ARROW: Final = {kind: pa.string() if kind is Kind.TEXT else pa.int64() for kind in Kind}
+LINES: Final = pa.list_(pa.struct([pa.field(f.column, pa.int64()) for f in LINE]))
+DIFFERENCES: Final = pa.list_(pa.struct([pa.field(name, pa.int64()) for name in ("line", "principal", "interest")]))
+ARROW: Final = {**dict.fromkeys(Kind, pa.int64()), Kind.TEXT: pa.string(), Kind.SCHEDULE: LINES}
 
 CHANGE: Final = (
     pa.field("version", pa.int32(), nullable=False),  # 1, 2, 3 … of the asset, without gaps
@@ -23,12 +25,15 @@ CHANGE: Final = (
     pa.field("delta_principal", pa.int64(), nullable=False),  # cents paid since the version before
     pa.field("delta_interest", pa.int64(), nullable=False),
     pa.field("delta_fees", pa.int64(), nullable=False),
+    # the document's schedule less the recomputed one, cents, the lines that differ, from 0; null: it names no convention
+    pa.field("schedule_differences", DIFFERENCES),
 )
 
 ASSESSMENT: Final = (
     pa.field("remaining_months", pa.int64(), nullable=False),  # instalments still to come, one a month
     pa.field("instalment_cents", pa.int64(), nullable=False),  # 0 where all is paid with the last
     pa.field("last_instalment_cents", pa.int64(), nullable=False),  # takes the rounding residual
+    pa.field("residual_cents", pa.int64()),  # that residual (`cashflow.CashFlow`); null: by a schedule or a service that is not ours
     pa.field("interest_cents", pa.int64(), nullable=False),  # of all instalments of the original schedule
     pa.field("score", pa.int64(), nullable=False),  # points of the product's scorecard
     pa.field("risk_group", pa.string(), nullable=False),

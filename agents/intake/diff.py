@@ -14,6 +14,7 @@ import xxhash
 
 from agents.intake.kinds import not_known, read
 from agents.intake.limits import beyond
+from agents.intake.schedules import check
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
 from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, REJECTED, STALE, UNCHANGED, Change, Status
 from schemas.columns import CHANGED
@@ -133,7 +134,8 @@ def _versions(
     products_of, currencies_of, statuses_of = (_texts(columns[name]) for name in ("product", "currency", "status"))
     updated = columns["updated_at"].fill_null(ABSENT).to_numpy().tolist()
     numbers_of = zip(*(columns[name].to_numpy().tolist() for name in (*PAYMENTS, "term_months")), updated, strict=True)
-    rows, versions, keep, outside = found.rows, found.versions, [], beyond(columns, products)
+    checked = check(columns, products)
+    rows, versions, keep, outside = found.rows, found.versions, [], checked.refused | beyond(columns, products)
     each = zip(accepted, digests_of_terms(columns), products_of, currencies_of, statuses_of, numbers_of, strict=True)
     for i, ((key, digest, document), terms, product, currency, status, numbers) in enumerate(each):
         known = products.get(product)
@@ -163,7 +165,9 @@ def _versions(
         versions.append(version)
         _count(found, document.source, version.change)
     if versions:
-        found.columns = _with_changes(columns if len(keep) == columns.num_rows else columns.take(pa.array(keep)), versions)
+        kept = pa.array(keep)
+        accepted_columns = columns if len(keep) == columns.num_rows else columns.take(kept)
+        found.columns = _with_changes(accepted_columns, versions, checked.differences.take(kept))
 
 
 def _as_known(row: bytes, document: Document) -> bool:
@@ -206,8 +210,8 @@ def _unknown(product: str, known: Product | None) -> tuple[str, str]:
     return kind_of(known.document).path("currency"), f"must be {known.currency} for product {product!r}"
 
 
-def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.RecordBatch:
-    """Add the columns CHANGE; `batch` is filled in by the agent, which knows it."""
+def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version], differences: pa.ListArray) -> pa.RecordBatch:
+    """Add the columns CHANGE; `batch` is filled in by the agent, which knows it. `differences` are those of their schedules."""
     return pa.RecordBatch.from_arrays(
         [
             *columns.columns,
@@ -217,6 +221,7 @@ def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.Re
             pa.nulls(len(versions), pa.string()),
             pa.array([v.document.position for v in versions], pa.int64()),
             *(pa.array([v.deltas[i] for v in versions], pa.int64()) for i in range(3)),
+            differences,
         ],
         names=CHANGED.names,
     )

@@ -16,6 +16,7 @@ from schemas import columns
 from schemas.asset import LOAN, Kind, Status
 from schemas.events import decode_batch
 from schemas.kinds import LOAN_KIND
+from schemas.schedules import text_of
 from streams import topics
 from streams.decode import decode
 from streams.effects import Message, Table
@@ -77,7 +78,8 @@ def stored(row):
     names = {field.column: field.stored for field in LOAN}
     found = {names.get(name, name): value for name, value in row.items()}
     for name in days:
-        found[name] = date(1970, 1, 1) + timedelta(row[name])
+        found[name] = None if row[name] is None else date(1970, 1, 1) + timedelta(row[name])
+    found["schedule"] = None if row["schedule"] is None else text_of(row["schedule"])
     for name in moments:
         found[name] = None if row[name] is None else EPOCH + timedelta(milliseconds=row[name])
     return found
