@@ -125,15 +125,15 @@ class _Faults:
             return
         lines = lines_of(self._rows["schedule"])
         first, last = lines.due[0], lines.due[-1]
+        unproved = there & ~_there(self._rows, "schedule_convention")  # the proof compares all due days
         self._begins(first, there, f"{path}.0.due")
-        self._ends(last, there, first, lambda row: f"{path}.{lines.count[row] - 1}.due")
+        self._ends(last, unproved, first, lambda row: f"{path}.{lines.count[row] - 1}.due")
         total, principal = lines.principal_cents.sum(axis=0), self._loans.principal_cents
         self._refuse(
             there & (total != principal),
             path,
             lambda row: f"principal parts add up to {_money(total[row])}, {self._path('principal')} is {_money(principal[row])}",
         )
-        unproved = there & ~_there(self._rows, "schedule_convention")  # the proof compares all due days
         self._is("first_due", self._first_due, first, f"that is the first of {path}", unproved)
         self._is("maturity", self._maturity, last, f"that is the last of {path}", unproved)
 
