@@ -27,7 +27,7 @@ from streams.supersession import HEADER, STALE, Supersession
 from streams.supersession import pack as packed
 from streams.supersession import unpack as entries_of
 from tests import invoices
-from tests.loans import DAY, encoded, paid
+from tests.loans import DAY, encoded, paid, schedule
 
 CATALOG = load({}).load_catalog()
 HOME = partition_of(b"bluebird/LC1", 8)
@@ -86,8 +86,9 @@ def stored(row):
 
 
 documents = st.builds(
-    lambda asset, status, days, paid_cents, term, updated: encoded(
+    lambda asset, status, days, paid_cents, term, updated, schedule: encoded(
         asset,
+        schedule=schedule if term == 36 else ...,
         status=status,
         days_past_due=days,
         term_months=term,
@@ -100,6 +101,7 @@ documents = st.builds(
     st.integers(0, 3),
     st.sampled_from([36, 48]),
     st.none() | st.integers(0, 3),
+    st.sampled_from([..., schedule(36, 2_800_000), schedule(36, 2_800_000, interest=7)]),
 )
 deliveries = st.lists(st.lists(documents, min_size=1, max_size=6), max_size=4)
 VERSION = slice(16, 20)
