@@ -21,8 +21,12 @@ class Flow:
 
     def __init__(self, catalog: Catalog) -> None:
         self.records: defaultdict[str, list[bytes]] = defaultdict(list)
-        self._stages = [stage for agent in (intake, assessor, router, trader, matcher, confirmer) for stage in agent.stages(catalog)]
         self._states: dict[tuple[str, int], Any] = {}
+        self.restart(catalog)
+
+    def restart(self, catalog):
+        """Go on by another catalog."""
+        self._stages = [stage for agent in (intake, assessor, router, trader, matcher, confirmer) for stage in agent.stages(catalog)]
 
     def send(self, topic, value, key=None, partition=None, headers=()):
         """Give a record to a topic, and to all that read it, and so on until nothing more comes of it."""
