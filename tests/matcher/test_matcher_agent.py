@@ -47,11 +47,9 @@ def test_the_largest_proposal_and_the_largest_row_fit_into_a_message():
     names = {"bucket": "x" * 92, "portfolio": "y" * 80}  # and the investor's 80, three signs and a digit: TEXT_BYTES_MAX
     agreements = tuple(f"{n:0{rules.TEXT_BYTES_MAX}}" for n in range(AGREEMENTS_MAX))
     bidders = [buy(f"{n:04}" + '"' * 38, amount=10**9, most=10**9, agreements=agreements, **names) for n in range(rules.BIDS_MAX)]
-    assert not any(rules.fault(one, "EUR") for one in (*bidders, sell(agreements=agreements)))
-    effects = STAGE.compute(
-        Book(),
-        [message([one], n) for n, one in enumerate(bidders)] + [message([sell(amount=10**13, high=10**9, agreements=agreements)], 9999)],
-    )
+    offer = sell(amount=10**13, high=10**9, agreements=agreements)
+    assert not any(rules.fault(one, "EUR") for one in (*bidders, offer))
+    effects = STAGE.compute(Book(), [message([one], n) for n, one in enumerate([*bidders, offer])])
     (proposed,) = effects.records
     assert len(events.decode_proposal(proposed.value).bids) == rules.BIDS_MAX
     released = events.encode(outcomes.released(events.decode_proposal(proposed.value), "x" * 256))

@@ -1,5 +1,6 @@
 """What a product file may say of agreements and ways of sale, and the files of originators and investors of what is signed."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from schemas.agreements import lacking, signed
 from schemas.catalog import parse
 from schemas.yamls import CatalogError
 
-SHIPPED = (Path(catalog.__file__).parent / "products" / "consumer-loan-usd.yaml").read_text()
+FOLDER = Path(catalog.__file__).parent
+SHIPPED, PAGE = ((FOLDER / name).read_text() for name in ("products/consumer-loan-usd.yaml", "products.md"))
 LAST = len(SHIPPED.splitlines()) + 1
 
 
@@ -30,6 +32,13 @@ def test_what_is_needed_and_what_is_signed_is_read():
     assert found.originators["o"].agreements == {"a": date(2026, 1, 15)}
     assert [signed(who, found.investors) for who in ("ann", "ben", "cy")] == [("a.b-1", "risk-2026"), (), ()]
     assert [lacking(needed.originator, who, found.originators) for who in "opq"] == [("z",), ("z", "a"), ("z", "a")]
+
+
+def test_the_lines_on_the_page_are_taken():
+    originator, investor = re.findall(r"^- \{(?:originator|investor): .*agreements: .*$", PAGE, re.MULTILINE)
+    found = parsed(originators=originator, investors=investor)
+    assert found.originators["bluebird"].agreements == {"servicing-2026": date(2026, 1, 15)}
+    assert signed("anna", found.investors) == ("risk-notice-2026",)
 
 
 def test_without_a_word_nothing_is_needed_and_both_ways_of_sale_are_taken():
