@@ -1,8 +1,8 @@
 """The columns of `assets.changed` and `assets.assessed`: a message is one Arrow IPC stream with one record batch, a row an asset version.
 
 The first part of a row is the asset document's fields (`schemas/asset.py`), by column name, for all kinds of assets; then what a kind has
-besides, its attributes, as JSON in the words of its documents (null for loans, which have none; `schemas/kinds.py`); then what intake
-knows of the change (CHANGE), then what the assessor found (ASSESSMENT).
+besides, its attributes, as JSON in the words of its documents (null for loans, which have none; `schemas/kinds.py`); then what the proof of
+its schedule found; then what intake knows of the change (CHANGE), then what the assessor found (ASSESSMENT).
 """
 
 from collections.abc import Iterator
@@ -25,8 +25,6 @@ CHANGE: Final = (
     pa.field("delta_principal", pa.int64(), nullable=False),  # cents paid since the version before
     pa.field("delta_interest", pa.int64(), nullable=False),
     pa.field("delta_fees", pa.int64(), nullable=False),
-    # the document's schedule less the recomputed one, cents, the lines that differ, from 0; null: it names no convention
-    pa.field("schedule_differences", DIFFERENCES),
 )
 
 ASSESSMENT: Final = (
@@ -51,8 +49,12 @@ BUILT_IN: Final = "built_in"
 FALLBACK: Final = "built_in (fallback)"  # the product has a service, which gave no answer
 
 ATTRIBUTES: Final = pa.field("attributes", pa.string())
+# The document's schedule less the computed one, cents: the lines that differ, from 0. Null where it names no convention.
+SCHEDULE_DIFFERENCES: Final = pa.field("schedule_differences", DIFFERENCES)
 
-CHANGED: Final = pa.schema([*(pa.field(f.column, ARROW[f.kind], nullable=not f.required) for f in LOAN), ATTRIBUTES, *CHANGE])
+CHANGED: Final = pa.schema(
+    [*(pa.field(f.column, ARROW[f.kind], nullable=not f.required) for f in LOAN), ATTRIBUTES, SCHEDULE_DIFFERENCES, *CHANGE]
+)
 ASSESSED: Final = pa.schema([*CHANGED, *ASSESSMENT])
 
 

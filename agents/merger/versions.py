@@ -1,7 +1,7 @@
 """`assets.assessed` to the table of immutable versions: columns all the way, from Arrow to COPY."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 from agents.merger import rows
 from schemas import columns
 from schemas.asset import LOAN, Kind
-from schemas.schedules import text_of
+from schemas.schedules import texts_of
 from streams.effects import Copy, Execute, Message
 
 # Column of the table for each column of ASSESSED.
@@ -21,10 +21,6 @@ NAMES: Final = {
 }
 DAYS: Final = tuple(field.column for field in LOAN if field.kind is Kind.DAY)
 MOMENTS: Final = tuple(field.column for field in LOAN if field.kind is Kind.MOMENT)
-LISTS: Final[dict[str, Callable[[Any], str]]] = {  # columns of lists, which the table has as JSON
-    "schedule": text_of,
-    "schedule_differences": lambda lines: msgspec.json.encode(lines).decode(),
-}
 
 
 def compute(messages: Sequence[Message]) -> list[Copy | Execute]:
@@ -36,8 +32,8 @@ def compute(messages: Sequence[Message]) -> list[Copy | Execute]:
         table = _replace(table, day, table[day].cast(pa.int32()).cast(pa.date32()))
     for moment in MOMENTS:
         table = _replace(table, moment, table[moment].cast(pa.timestamp("ms", "UTC")))
-    for name, words in LISTS.items():
-        table = _replace(table, name, _worded(table[name], words))
+    table = _replace(table, "schedule", pa.chunked_array([texts_of(chunk) for chunk in table["schedule"].chunks], pa.string()))
+    table = _replace(table, "schedule_differences", _as_json(table["schedule_differences"]))
     table = _replace(table, "digest", pa.chunked_array([rows.hexadecimal(chunk) for chunk in table["digest"].chunks], pa.string()))
     table = _replace(table, "batch", rows.clean_all(table["batch"]))
     table = table.rename_columns(NAMES)
@@ -46,10 +42,12 @@ def compute(messages: Sequence[Message]) -> list[Copy | Execute]:
     return [rows.copy("asset_versions", table)]
 
 
-def _worded(lists: pa.ChunkedArray, words: Callable[[Any], str]) -> pa.ChunkedArray:
+def _as_json(lists: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Nearly all are null, and of the others nearly all empty."""
     if lists.null_count == len(lists):
         return pa.chunked_array([pa.nulls(len(lists), pa.string())])
-    return pa.chunked_array([pa.array([None if value is None else words(value) for value in lists.to_pylist()], pa.string())])
+    texts = [None if value is None else msgspec.json.encode(value).decode() for value in lists.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _replace(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:

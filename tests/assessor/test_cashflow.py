@@ -132,25 +132,6 @@ def test_interest_only_pays_the_interest_every_month_and_the_principal_with_the_
     ]
 
 
-@settings(max_examples=50, deadline=None)
-@given(plans, loans)
-@example(ANNUITY, (100, 0, 60, 100))
-@example(Amortisation("equal_principal", "up"), (100, 120_000, 60, 100))
-@example(Amortisation("annuity", "down"), (3, 2_000_000, 60, 3))
-def test_the_residual_is_what_the_last_instalment_has_besides_the_regular_one(terms, loan):
-    given_loan = [ints(value) for value in loan]
-    (regular,) = instalments(terms, *given_loan[:3])
-    parts = [(int(interest[0]), int(part[0])) for interest, part in schedule(terms, *given_loan[:3], ints(regular))]
-    interest, principal = next((interest, part) for interest, part in reversed(parts) if interest + part)
-    residual = predict(terms, *given_loan).residual_cents
-    assert residual.tolist() == [(interest if terms.kind == "annuity" else 0) + principal - regular]
-
-
-@pytest.mark.parametrize("kind", ["bullet", "interest_only"])
-def test_where_nothing_regular_is_rounded_there_is_no_residual(kind):
-    assert predict(Amortisation(kind, "up"), ints(100_001), ints(99_999), ints(7), ints(5)).residual_cents.tolist() == [0]
-
-
 def test_without_interest_the_principal_is_divided_and_the_last_instalment_is_smaller():
     assert predicted((100_00, 0, 36, 100_00)) == [(278, 270, 0, 36)]
 

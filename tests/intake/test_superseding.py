@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from struct import pack
 
 import bson
+import pyarrow as pa
 import pytest
 from bson.decimal128 import Decimal128
 from hypothesis import given
@@ -16,7 +17,7 @@ from schemas import columns
 from schemas.asset import LOAN, Kind, Status
 from schemas.events import decode_batch
 from schemas.kinds import LOAN_KIND
-from schemas.schedules import text_of
+from schemas.schedules import texts_of
 from streams import topics
 from streams.decode import decode
 from streams.effects import Message, Table
@@ -79,7 +80,7 @@ def stored(row):
     found = {names.get(name, name): value for name, value in row.items()}
     for name in days:
         found[name] = None if row[name] is None else date(1970, 1, 1) + timedelta(row[name])
-    found["schedule"] = None if row["schedule"] is None else text_of(row["schedule"])
+    found["schedule"] = texts_of(pa.array([row["schedule"]], columns.LINES))[0].as_py()
     for name in moments:
         found[name] = None if row[name] is None else EPOCH + timedelta(milliseconds=row[name])
     return found

@@ -9,15 +9,14 @@ from pathlib import Path
 import bson
 import msgspec
 import pytest
-import yaml
 from bson import json_util
 from bson.decimal128 import Decimal128
 
 import schemas
 from agents.intake import delivery
 from agents.intake.diff import Document, difference
+from schemas.agreements import Needed
 from schemas.asset import DEPTH_MAX, DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN, LINES_MAX, LOAN, Change, Kind
-from schemas.proof import ScheduleProof
 from streams import document, topics
 from streams.decode import decode
 from streams.frames import split
@@ -31,7 +30,6 @@ from tests.broker.tools import committed
 
 FOLDER = Path(schemas.__file__).parent
 PAGE = (FOLDER / "asset.md").read_text()
-PRODUCTS = (FOLDER / "products.md").read_text()
 EXAMPLES = FOLDER / "examples"
 SCHEDULE, BOOK, PRODUCER = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 CATALOG = load({}).load_catalog()
@@ -78,9 +76,15 @@ def book() -> list[bytes]:
 FIRST = bson.decode(book()[0])
 
 
+EUR = CATALOG.products["consumer-loan-eur"]
+PARTS = msgspec.structs.replace(EUR, product="parts-eur", sale=("partial",))
+SERVICED = msgspec.structs.replace(EUR, product="serviced-eur", agreements=Needed(originator=("servicing-2026",)))
+PRODUCTS = {**CATALOG.products, "parts-eur": PARTS, "serviced-eur": SERVICED}
+
+
 def difference_of(*documents: bytes):
     """What intake finds when bluebird sends `documents` in turn, each compared with those before."""
-    return difference([Document(data, b"bluebird", 0, 0) for data in documents], {}, 0, 1, CATALOG.products)
+    return difference([Document(data, b"bluebird", 0, 0) for data in documents], {}, 0, 1, PRODUCTS, CATALOG.originators)
 
 
 def test_the_table_of_fields_is_that_of_the_code():
@@ -167,7 +171,9 @@ REFUSED = [
     bson.encode({**FIRST, "asset_id": "loan 7"}),
     bson.encode({**FIRST, "originator_id": "harbor"}),
     bson.encode({**FIRST, "product": "car-lease"}),
+    bson.encode({**FIRST, "product": "serviced-eur"}),
     bson.encode({**FIRST, "currency": "USD"}),
+    bson.encode({**FIRST, "product": "parts-eur", "sale": "all_or_none"}),
     bson.encode({**FIRST, "status": "ok"}),
     bson.encode({**FIRST, "principal": 12000.0}),
     bson.encode({**FIRST, "outstanding": Decimal128("NaN")}),
@@ -200,17 +206,6 @@ def test_a_refused_document_gets_the_reason_that_the_page_says(row, data):
 def test_what_the_page_allows_is_accepted():
     for allowed_one in ({"notes": nested(DEPTH_MAX)}, {"grade": None}, {"borrower": None}, {"outstanding": Decimal128("1.500")}):
         assert difference_of(bson.encode({**FIRST, **allowed_one})).outcomes == {(0, "created"): 1}
-
-
-def test_the_schedule_of_the_page_is_proved_by_the_convention_of_the_page_of_product_files():
-    (example,) = (yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PRODUCTS, re.DOTALL) if "schedule_proof:" in one)
-    said = msgspec.convert(example["schedule_proof"], ScheduleProof)
-    product = msgspec.structs.replace(CATALOG.products["consumer-loan-eur"], schedule_proof=said)
-    data = {**FIRST, "term_months": 3, "first_due": LINES[0]["due"], "schedule": LINES, "schedule_convention": "act-360"}
-    by_days = msgspec.structs.replace(product, amortisation=said.conventions["act-360"])
-    found = difference([Document(bson.encode(data), b"bluebird", 0, 0)], {}, 0, 1, {product.product: by_days})
-    assert found.refusals == []
-    assert found.columns["schedule_differences"].to_pylist() == [[]]
 
 
 def test_the_program_writes_the_example_and_every_loan_of_it_is_accepted(tmp_path, monkeypatch):

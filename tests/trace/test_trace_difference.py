@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from agents.merger.versions import DAYS, LISTS, NAMES
+from agents.merger.versions import DAYS, NAMES
 from agents.router.routing import Router
 from schemas.asset import LINE, LOAN, Kind, Status
-from schemas.columns import ASSESSED
+from schemas.columns import ASSESSED, LINES
 from schemas.events import SellOffer
+from schemas.schedules import texts_of
 from streams import document
 from streams.trace import difference
 from tests.rows import ASSESSED_ROW, CATALOG, CHANGED_ROW
@@ -26,7 +27,9 @@ def stored(columns):
     """The values of ASSESSED as a row of the table has them; what is not said is of no account."""
     absent = dict.fromkeys(("schedule", "schedule_differences", "first_due", "maturity"))
     known = {name: columns.get(name, {**CHANGED_ROW, **absent}.get(name, 0)) for name in ASSESSED.names}
-    row = {NAMES[name]: LISTS[name](value) if name in LISTS and value is not None else value for name, value in known.items()}
+    row = {NAMES[name]: value for name, value in known.items()}
+    row["schedule"] = texts_of(pa.array([row["schedule"]], LINES))[0].as_py()
+    row["schedule_differences"] = None if row["schedule_differences"] is None else json.dumps(row["schedule_differences"])
     moment = None if row["updated_at"] is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=row["updated_at"])
     days = {name: None if row[name] is None else date(1970, 1, 1) + timedelta(row[name]) for name in DAYS}
     times = {**days, "updated_at": moment}

@@ -42,13 +42,13 @@ async def test_a_trace_tells_each_line_what_it_is_off_by_and_what_changed_of_it(
     whole = await traces.trace(await store.pool(), "bluebird", "LC1")
     first, moved, paid, alone = whole["versions"]
     assert (first["document"]["schedule.0.due"], first["document"]["first_due"]) == ("2026-10-15", "2026-10-15")
-    assert (first["document"]["schedule.0.principal"], first["document"]["schedule.0.interest"]) == ("959.59", "131.27")
+    assert (first["document"]["schedule.0.principal"], first["document"]["schedule.0.interest"]) == ("922.07", "131.27")
     assert "schedule.11.interest" in first["document"]
     assert "schedule.12.due" not in first["document"]
     assert first["schedule_differences"] == []
     assert first["assessment"]["residual"] is None
     assert (moved["change"], moved["schedule_differences"]) == ("terms_changed", [{"line": 6, "principal": "0.00", "interest": "-0.01"}])
-    assert moved["differences"] == [{"field": "schedule.6.interest", "before": "45.82", "after": "45.81"}]
+    assert moved["differences"] == [{"field": "schedule.6.interest", "before": "47.44", "after": "47.43"}]
     assert paid["change"] == "repayment_reported"
     assert alone["schedule_differences"] is None
 
