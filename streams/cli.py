@@ -14,6 +14,7 @@ from streams import checkout, modelling
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
 from streams.model_command import model_service
+from streams.products_command import products
 from streams.replay import replay
 from streams.restart import restart
 from streams.settings import Settings, SettingsError
@@ -185,6 +186,7 @@ main.add_command(replay)
 for command in (modelling.tape, modelling.calibrate, modelling.model_report):
     main.add_command(command)
 main.add_command(model_service)
+main.add_command(products)
 
 
 def _settings(**over: object) -> Settings:

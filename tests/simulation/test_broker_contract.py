@@ -82,6 +82,36 @@ def test_a_transaction_ends_with_a_marker_that_takes_an_offset_and_is_no_record(
     server.run(scenario)
 
 
+def test_a_follower_gets_what_is_committed_as_it_comes(server):
+    async def scenario(server, topic):
+        found = asyncio.Queue()
+
+        async def follow(start):
+            async with aclosing(server.broker().follow(topic.name, 0, start)) as chunks:
+                async for chunk in chunks:
+                    for record in chunk:
+                        await found.put((record.offset, record.value))
+
+        async def fails(sender):
+            async with sender.transaction():
+                await (await send(sender, topic, b"c"))
+                raise ZeroDivisionError
+
+        async with producer(server) as sender:
+            await write(sender, topic, b"a", b"b")
+            await becomes(server, topic, [(0, b"a"), (1, b"b")])
+            following = asyncio.ensure_future(follow(1))
+            assert await asyncio.wait_for(found.get(), PATIENCE_S) == (1, b"b")
+            with pytest.raises(ZeroDivisionError):
+                await fails(sender)
+            await write(sender, topic, b"d")
+            assert await asyncio.wait_for(found.get(), PATIENCE_S) == (5, b"d")
+            following.cancel()
+            await asyncio.wait({following})
+
+    server.run(scenario)
+
+
 def test_an_acknowledgement_says_where_its_batch_begins(server):
     async def scenario(server, topic):
         async with producer(server) as sender, sender.transaction():
