@@ -162,15 +162,6 @@ def no_once() -> Iterator[None]:
         yield
 
 
-def no_products_offset() -> AbstractContextManager[Any]:
-    """Whoever opens a partition goes by the products that it has, whatever those before went by."""
-
-    async def catch_up(*_: Any) -> None:
-        pass
-
-    return patch.object(Partition, "_catch_up", catch_up)
-
-
 # all arguments are used, or PostgreSQL refuses them
 _UNFENCED: Final = """
     UPDATE sink_offsets SET next_offset = $6 WHERE sink = $1 AND topic = $2 AND partition = $3 AND ($4::bigint, $5::bigint) IS NOT NULL"""

@@ -12,7 +12,6 @@ from tests.simulation.clock import Process
 from tests.simulation.log import Entry, Log
 from tests.simulation.network import Connection, Network
 
-SLOW, SLOW_S = 0.5, 8.0  # how often what is followed comes late, and by how many seconds at most
 BATCH_OVERHEAD, RECORD_OVERHEAD = 61, 21  # bytes of Kafka's format, at most
 
 
@@ -41,8 +40,7 @@ class SimulatedBroker:
         position = max(start, log.start)
         while True:
             found, position = await connection.ask(f"follow {topic}-{number} from {position}", self._fetch, log, position)
-            if self.network.rng.random() < SLOW:
-                await asyncio.sleep(self.network.rng.uniform(0, SLOW_S))
+            await asyncio.sleep(self.network.rng.uniform(0, self.network.late_s))
             yield found
 
     def _fetch(self, reply: Callable[[Any], None], log: Log, position: int, many: int = 0) -> None:

@@ -6,14 +6,14 @@ from unittest.mock import patch
 import pytest
 
 from tests.audit.findings import KINDS
-from tests.sabotage import SABOTAGES, no_once, no_products_offset, retried
+from tests.sabotage import SABOTAGES, no_once, retried
 from tests.simulation import faults
 from tests.simulation.client import SimulatedBroker
 from tests.simulation.store import Database
 from tests.simulation.world import simulate
 
-# and two that no fault of a real broker hits for sure: what was fetched is fetched again while it waits, and products are followed late
-ALL = {**SABOTAGES, "each message once": no_once, "products as far as before": no_products_offset}
+# and one that no fault of a real broker hits for sure: what was fetched is fetched again while it waits
+ALL = {**SABOTAGES, "each message once": no_once}
 SEEDS = range(400)  # most are found within ten
 
 # where the protection is the server's, the simulated one's is turned off
@@ -26,7 +26,6 @@ LIKELY = {
     "fencing": {faults.pause: 1},
     "the sink's fence": {faults.pause: 1},
     "what lies between": {faults.blackout: 1, faults.offsets: 1},
-    "products as far as before": {faults.kill: 1, faults.rebalance: 1, faults.join: 1},
     "each message once": {faults.again: 1, faults.database: 1, faults.lose: 1},
 }
 

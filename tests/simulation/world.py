@@ -101,6 +101,7 @@ class World:
         """No more faults: everything that is wanted lives and can be reached."""
         self.network.trace("world", "no more faults")
         self.network.lose = self.servers.cluster.refuse = 0
+        self.network.late_s = 0.0
         self.usual_speed()
         self.database_up()
         for worker in self.alive():
