@@ -74,7 +74,7 @@ def _in_one_lane(files: Files, new: Sequence[Product], known: Products) -> list[
     after = {**known, **{one.product: one for one in new}}
     taken = {one.service.lane: name for name, one in after.items() if one.service and one not in new}
     clashes = {one.product: one.service.lane for one in new if one.service and one.service.lane in taken}
-    sources = (Yaml(file, text) for file, text in files.items())
+    sources = (Yaml(file, text) for file, text in (files if clashes else {}).items())
     named = ((source, source.read(Product).product) for source in sources)
     return [
         source.fault("service.lane", f"{clashes[name]} is that of {taken[clashes[name]]}; each product has one of its own")
