@@ -1,12 +1,13 @@
 """`tranche products`: its options. What it does is in `streams/products_console.py`, which is imported when it runs."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from streams import settings as settings_module
+from streams.running import given, running
 from streams.settings import Settings
 
 HOME = click.option("--home", type=click.Path(file_okay=False), help="Of the system that is up. [default: $TRANCHE_HOME or .tranche]")
@@ -39,9 +40,5 @@ def _console() -> Any:
 
 def _system(home: str | None, catalog: str | None = None) -> Settings:
     """The settings of the system that is up in this home, or else of the environment; with the catalog that is said."""
-    from streams.embedded import runfile  # noqa: PLC0415 - help is instant
-
-    said = {"TRANCHE_CATALOG": catalog} if catalog else {}
-    given = settings_module.load(over={"TRANCHE_HOME": home, **said} if home else said)
-    run = runfile.running(given.home)
-    return settings_module.load(run.environ, said) if run else given
+    found = running(given(home=home))
+    return replace(found, catalog=Path(catalog).absolute()) if catalog else found

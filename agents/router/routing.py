@@ -1,7 +1,7 @@
 """From assessed columns to the events of each market, and the table rows that remember them. Pure.
 
-An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, and it is not later
-than its product allows.
+An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, it is not later
+than its product allows, and its originator has signed what its product needs.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agents.router.offers import Action, Standing, decide, unpack
+from schemas.agreements import lacking
 from schemas.asset import Sale, Status
 from schemas.catalog import Catalog
 from schemas.columns import by_product
 from schemas.events import SellOffer, SellOfferWithdrawn
+from schemas.product import Product
 from schemas.published import Products
 
 FOR_SALE: Final = pa.array([Status.CURRENT, Status.LATE], pa.string())
@@ -49,10 +51,11 @@ class Version(NamedTuple):
 
 
 class Router:
-    """The catalog, ready to route: `days_past_due_max` and bids of each product's versions, the place of each market."""
+    """The catalog, ready to route: what products' versions say of offers, what their originators have signed, the place of each market."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._products = Products.of(catalog.products)
+        self._originators = catalog.originators
         self._markets = {currency: place for place, currency in enumerate(catalog.markets)}
 
     def route(self, rows: pa.RecordBatch, table: Mapping[bytes, bytes], changes: dict[bytes, bytes | None]) -> list[list[Event]]:
@@ -65,11 +68,12 @@ class Router:
         """
         events: list[list[Event]] = [[] for _ in self._markets]
         columns = (rows.column(name).to_numpy(zero_copy_only=False).tolist() for name in Version._fields)  # far faster than to_pylist
-        for one, offerable in zip(map(Version._make, zip(*columns, strict=True)), self._offerable(rows), strict=True):
+        for one, sellable in zip(map(Version._make, zip(*columns, strict=True)), self._offerable(rows), strict=True):
             key = f"{one.originator_id}/{one.asset_id}".encode()
             row = changes.get(key) or table.get(key)
             standing = unpack(row) if row else None
             market = self._market(one)
+            offerable = sellable and self._signed(one)
             action = decide(standing, one.version, market, offerable=offerable)
             if action is Action.NOTHING:
                 continue
@@ -88,14 +92,22 @@ class Router:
         every: list[bool] = (for_sale & (outstanding > 0) & (remaining >= 1) & (late <= allowed[places])).tolist()
         return every
 
+    def _signed(self, one: Version) -> bool:
+        needed = self._product(one).agreements.originator
+        return not needed or not lacking(needed, one.originator_id, self._originators)
+
+    def _product(self, one: Version) -> Product:
+        product = self._products.version(one.product, one.product_version)
+        assert product is not None, "_offerable has met it"
+        return product
+
     def _market(self, one: Version) -> int:
         if one.currency in self._markets:
             return self._markets[one.currency]
         raise UnknownMarketError(f"{_id(one)}: {one.currency!r} is no market; markets are {', '.join(self._markets)}")
 
     def _offer(self, one: Version, *, updated: bool) -> SellOffer:
-        product = self._products.version(one.product, one.product_version)
-        assert product is not None, "_offerable has met it"
+        product = self._product(one)
         return SellOffer(
             offer=_id(one),
             originator=one.originator_id,
@@ -117,6 +129,7 @@ class Router:
             buyer_price_bp=one.buyer_price_bp,
             fee_cents=product.pricing.fee_cents,
             product_version=one.product_version,
+            agreements=product.agreements.investor,
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka.errors import KafkaError
 from starlette.requests import Request
 
-from schemas.catalog import Originator
+from schemas.catalog import Investor, Originator
 from schemas.kinds import AssetKind, kind_of
 from streams.gateway.database import Database
 from streams.gateway.limits import Limits
@@ -60,6 +60,7 @@ class Gateway:
     secret: str
     originators: dict[str, Originator]
     products: ProductsTable
+    investors: dict[str, Investor]
     limits: Limits
     outlet: Outlet
     database: Database

@@ -66,6 +66,7 @@ def app(settings: Settings, limits: Limits) -> Starlette:
         settings.secret,
         catalog.originators,
         products,
+        catalog.investors,
         limits,
         outlet,
         database,
