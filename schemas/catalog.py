@@ -12,6 +12,7 @@ import msgspec
 from schemas.agreements import Signed
 from schemas.pricing import Fee
 from schemas.product import Product, faults
+from schemas.published import Products
 from schemas.repeated import repeated
 from schemas.service import url_fault
 from schemas.yamls import Yaml
@@ -47,7 +48,7 @@ class Investor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Catalog(msgspec.Struct, frozen=True):
     """All products, originators, and investors of the files, by id; and the markets: one currency, one partition of `offers`."""
 
-    products: dict[str, Product]
+    products: Products
     originators: dict[str, Originator]
     markets: tuple[str, ...]
     investors: dict[str, Investor] = {}
@@ -82,7 +83,7 @@ def parse(
         if product.service and (other := _in_lane(product.service.lane, known.values())):
             raise source.fault("service.lane", f"{product.service.lane} is that of {other}; each product has one of its own")
         known[product.product] = product
-    return Catalog(known, {one.originator: one for one in listed}, markets, _investors(*investors))
+    return Catalog(Products(known), {one.originator: one for one in listed}, markets, _investors(*investors))
 
 
 def _investors(file: str, text: str) -> dict[str, Investor]:

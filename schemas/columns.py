@@ -8,9 +8,13 @@ its schedule found; then what intake knows of the change (CHANGE), then what the
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from schemas.asset import LINE, LOAN, Kind
+from schemas.product import Product, UnknownProductError
+from schemas.published import Products
 
 LINES: Final = pa.list_(pa.struct([pa.field(f.column, pa.int64()) for f in LINE]))
 DIFFERENCES: Final = pa.list_(pa.struct([pa.field(name, pa.int64()) for name in ("line", "principal", "interest")]))
@@ -25,6 +29,7 @@ CHANGE: Final = (
     pa.field("delta_principal", pa.int64(), nullable=False),  # cents paid since the version before
     pa.field("delta_interest", pa.int64(), nullable=False),
     pa.field("delta_fees", pa.int64(), nullable=False),
+    pa.field("product_version", pa.int32(), nullable=False),  # of the product that it was taken by, and that it is assessed and offered by
 )
 
 ASSESSMENT: Final = (
@@ -41,7 +46,6 @@ ASSESSMENT: Final = (
     pa.field("expected_loss_ppm", pa.int64(), nullable=False),  # principal lost, of what is outstanding; undiscounted
     pa.field("expected_return_ppm", pa.int64()),  # XIRR a year at the buyer's price; null: nothing is outstanding, or no such rate
     pa.field("duration_days", pa.int64()),  # Macaulay's at that return; null with it
-    pa.field("product_version", pa.int32(), nullable=False),  # of the product that all of this is by
     pa.field("model", pa.string(), nullable=False),  # that gave it: BUILT_IN, a service's name for its own, or FALLBACK
 )
 
@@ -75,6 +79,26 @@ def encode_within(batch: pa.RecordBatch, bytes_max: int) -> Iterator[bytes]:
     middle = batch.num_rows // 2
     yield from encode_within(batch.slice(0, middle), bytes_max)
     yield from encode_within(batch.slice(middle), bytes_max)
+
+
+def by_product(rows: pa.RecordBatch, products: Products) -> tuple[list[Product], NDArray[np.int64]]:
+    """The versions of products that `rows` (CHANGED) were taken by, and for each row the place of its own among them.
+
+    Raises:
+        UnknownProductError: one of them is not known.
+    """
+    names, numbers = (rows.column(name).dictionary_encode() for name in ("product", "product_version"))
+    known = numbers.dictionary.to_pylist()
+    pairs, places = np.unique(names.indices.to_numpy().astype(np.int64) * len(known) + numbers.indices.to_numpy(), return_inverse=True)
+    found: list[Product] = []
+    for place, pair in enumerate(pairs.tolist()):
+        name, number = names.dictionary[pair // len(known)].as_py(), known[pair % len(known)]
+        product = products.version(name, number)
+        if product is None:
+            row = int(np.argmax(places == place))
+            raise UnknownProductError(name, number, *(rows.column(one)[row].as_py() for one in ("originator_id", "asset_id", "version")))
+        found.append(product)
+    return found, places
 
 
 def decode(value: bytes, schema: pa.Schema) -> pa.RecordBatch:

@@ -6,7 +6,7 @@ Each system's part of the file has a module of its own, which says what is wrong
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -26,21 +26,24 @@ Id = Annotated[str, msgspec.Meta(pattern=r"\A[!-.0-~]{1,64}\Z")]  # printable AS
 Cents = Annotated[int, msgspec.Meta(ge=1, le=CENTS_MAX)]
 
 
-class UnknownProductError(LookupError):
-    """An asset version of a product that is in no file: who wrote it had another catalog than who reads it."""
+VERSION_MAX: Final = 2**31 - 1
 
-    def __init__(self, product: str, originator: str, asset: str, version: int) -> None:
-        super().__init__(f"{originator}/{asset}, version {version}: product {product!r} is not in the catalog; give all workers the same")
+
+class UnknownProductError(LookupError):
+    """An asset version by a version of a product that is not known: who wrote it has read more of `products` than who reads it."""
+
+    def __init__(self, product: str, number: int, originator: str, asset: str, version: int) -> None:
+        super().__init__(f"{originator}/{asset}, version {version}: version {number} of product {product!r} is not on the topic `products`")
 
 
 class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A kind of asset for sale: its market, amortisation, risk model, how it is sold, and what its documents say if it is no loan."""
 
     product: Id
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: Annotated[int, msgspec.Meta(ge=1, le=VERSION_MAX)]
     currency: str
     amortisation: amortisation.Amortisation
-    days_past_due_max: Annotated[int, msgspec.Meta(ge=0)]  # later than this it is not offered
+    days_past_due_max: Annotated[int, msgspec.Meta(ge=0, le=100_000)]  # later than this it is not offered
     bid_cents_min: Cents
     bid_cents_max: Cents
     groups: tuple[risk.Group, ...]

@@ -15,6 +15,7 @@ from streams import settings as settings_module
 from streams.allocation_command import allocation_report
 from streams.embedded.errors import UserError
 from streams.model_command import model_service
+from streams.products_command import products
 from streams.replay import replay
 from streams.restart import restart
 from streams.running import database, given, running, secret
@@ -187,6 +188,7 @@ main.add_command(replay)
 for command in (modelling.tape, modelling.calibrate, modelling.model_report):
     main.add_command(command)
 main.add_command(model_service)
+main.add_command(products)
 main.add_command(allocation_report)
 
 

@@ -69,7 +69,6 @@ class Valuer:
             "expected_loss_ppm": pa.array(expected.loss_ppm),
             "expected_return_ppm": _whole(expected.return_ppm),
             "duration_days": _whole(expected.duration_days),
-            "product_version": pa.array(np.full(rows.num_rows, self._product.version, np.int32)),
         }
 
     def _scheduled(self, loans: Loans, rows: pa.RecordBatch) -> tuple[CashFlow, Schedule]:

@@ -20,12 +20,12 @@ ROWS_MAX = 1_000  # of one message on assets.changed
 
 
 def stages(catalog: Catalog) -> tuple[Stage, ...]:
-    """Intake, for the products and originators of `catalog`."""
+    """Intake, for the products and originators of `catalog`: a document is taken by its product's newest version, and names it."""
 
     def compute(table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:
         return take_in(catalog, table, messages)
 
-    return (Stage("intake", topics.INGEST, topics.INTAKE_TABLE, compute, gather_s=0),)
+    return (Stage("intake", topics.INGEST, topics.INTAKE_TABLE, compute, gather_s=0, by_newest=True),)
 
 
 def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:

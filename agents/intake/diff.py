@@ -176,7 +176,7 @@ def _versions(
         versions.append(version)
         _count(found, document.source, version.change)
     if versions:
-        found.columns = _with_changes(columns if len(keep) == columns.num_rows else columns.take(pa.array(keep)), versions)
+        found.columns = _with_changes(columns if len(keep) == columns.num_rows else columns.take(pa.array(keep)), versions, products)
 
 
 def _as_known(row: bytes, document: Document) -> bool:
@@ -224,8 +224,10 @@ def _unsigned(product: Product, document: Document, originators: Signers) -> str
     return ", ".join(lacking(needed, document.originator.decode(), originators)) if needed else ""
 
 
-def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.RecordBatch:
+def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version], products: Mapping[str, Product]) -> pa.RecordBatch:
     """Add the columns CHANGE; `batch` is filled in by the agent, which knows it."""
+    named = columns["product"].dictionary_encode()
+    by = pa.array([products[name].version for name in named.dictionary.to_pylist()], pa.int32())
     return pa.RecordBatch.from_arrays(
         [
             *columns.columns,
@@ -235,6 +237,7 @@ def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.Re
             pa.nulls(len(versions), pa.string()),
             pa.array([v.document.position for v in versions], pa.int64()),
             *(pa.array([v.deltas[i] for v in versions], pa.int64()) for i in range(3)),
+            by.take(named.indices),
         ],
         names=CHANGED.names,
     )

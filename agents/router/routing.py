@@ -15,8 +15,10 @@ from agents.router.offers import Action, Standing, decide, unpack
 from schemas.agreements import lacking
 from schemas.asset import Sale, Status
 from schemas.catalog import Catalog
+from schemas.columns import by_product
 from schemas.events import SellOffer, SellOfferWithdrawn
-from schemas.product import UnknownProductError
+from schemas.product import Product
+from schemas.published import Products
 
 FOR_SALE: Final = pa.array([Status.CURRENT, Status.LATE], pa.string())
 
@@ -49,10 +51,10 @@ class Version(NamedTuple):
 
 
 class Router:
-    """The catalog, ready to route: what each product says of offers, what its originators have signed, the place of each market."""
+    """The catalog, ready to route: what products' versions say of offers, what their originators have signed, the place of each market."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._products = catalog.products
+        self._products = Products.of(catalog.products)
         self._originators = catalog.originators
         self._markets = {currency: place for place, currency in enumerate(catalog.markets)}
 
@@ -62,7 +64,7 @@ class Router:
         `changes` are the table's rows that this Step has changed so far: they come before those of `table`, and are added to.
 
         Raises:
-            UnknownProductError, UnknownMarketError: a row's product or currency is not in the catalog.
+            UnknownProductError, UnknownMarketError: a row is by a version of a product that is not known, or its currency is no market.
         """
         events: list[list[Event]] = [[] for _ in self._markets]
         columns = (rows.column(name).to_numpy(zero_copy_only=False).tolist() for name in Version._fields)  # far faster than to_pylist
@@ -83,22 +85,21 @@ class Router:
         return events
 
     def _offerable(self, rows: pa.RecordBatch) -> list[bool]:
-        coded = rows.column("product").dictionary_encode()
-        allowed = np.array([self._days_past_due_max(rows, product) for product in coded.dictionary.to_pylist()], np.int64)
+        products, places = by_product(rows, self._products)
+        allowed = np.array([product.days_past_due_max for product in products], np.int64)
         outstanding, remaining, late = (rows.column(name).to_numpy() for name in ("outstanding", "remaining_months", "days_past_due"))
         for_sale = pc.is_in(rows.column("status"), FOR_SALE).to_numpy(zero_copy_only=False)
-        every: list[bool] = (for_sale & (outstanding > 0) & (remaining >= 1) & (late <= allowed[coded.indices.to_numpy()])).tolist()
+        every: list[bool] = (for_sale & (outstanding > 0) & (remaining >= 1) & (late <= allowed[places])).tolist()
         return every
 
-    def _days_past_due_max(self, rows: pa.RecordBatch, product: str) -> int:
-        if product in self._products:
-            return self._products[product].days_past_due_max
-        row = pc.index(rows.column("product"), product).as_py()
-        raise UnknownProductError(product, *(rows.column(name)[row].as_py() for name in ("originator_id", "asset_id", "version")))
-
     def _signed(self, one: Version) -> bool:
-        needed = self._products[one.product].agreements.originator
+        needed = self._product(one).agreements.originator
         return not needed or not lacking(needed, one.originator_id, self._originators)
+
+    def _product(self, one: Version) -> Product:
+        product = self._products.version(one.product, one.product_version)
+        assert product is not None, "_offerable has met it"
+        return product
 
     def _market(self, one: Version) -> int:
         if one.currency in self._markets:
@@ -106,7 +107,7 @@ class Router:
         raise UnknownMarketError(f"{_id(one)}: {one.currency!r} is no market; markets are {', '.join(self._markets)}")
 
     def _offer(self, one: Version, *, updated: bool) -> SellOffer:
-        product = self._products[one.product]
+        product = self._product(one)
         return SellOffer(
             offer=_id(one),
             originator=one.originator_id,

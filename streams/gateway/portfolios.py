@@ -30,6 +30,7 @@ async def place(request: Request) -> Response:
         portfolio = parse(body, investor, _version(), topics.MARKETS)
     except PortfolioError as fault:
         raise ProblemError(422, "invalid-portfolio", "Nothing was placed.", errors=fault.problems) from fault
+    await gateway.read_products()
     return await _publish(gateway, portfolio)
 
 
@@ -59,7 +60,7 @@ def _lacking(gateway: Gateway, portfolio: Portfolio) -> list[dict[str, Any]]:
     """The products of its market that the portfolio does not buy, with the agreements that its investor has not signed."""
     found = (
         (name, lacking(product.agreements.investor, portfolio.investor, gateway.investors))
-        for name, product in sorted(gateway.products.items())
+        for name, product in sorted(gateway.products.products.items())
         if product.currency == portfolio.currency and not portfolio.closed
     )
     return [{"product": name, "agreements": missing} for name, missing in found if missing]

@@ -13,6 +13,7 @@ from schemas.agreements import Needed
 from schemas.catalog import Originator
 from schemas.events import SellOffer, SellOfferWithdrawn
 from schemas.product import UnknownProductError
+from schemas.published import Products, encode
 from streams.effects import Table
 from tests.rows import CATALOG
 
@@ -129,9 +130,21 @@ def test_assets_with_the_same_id_of_two_originators_are_two():
     assert list(changes) == [b"harbor/L1"]
 
 
-def test_a_product_that_is_in_no_file_is_named_with_the_asset():
-    with pytest.raises(UnknownProductError, match=r"bluebird/L2, version 4: product 'car-lease'"):
-        route({}, {}, {"product": "car-lease", "asset_id": "L2", "version": 4})
+def test_an_asset_is_offered_as_the_version_of_its_product_says_that_it_was_taken_by():
+    usd = CATALOG.products["consumer-loan-usd"]
+    products = Products({usd.product: usd})
+    router = Router(msgspec.structs.replace(CATALOG, products=products))
+    stricter = msgspec.structs.replace(usd, version=usd.version + 1, days_past_due_max=0, bid_cents_max=usd.bid_cents_max - 1)
+    products.take(1, 0, usd.product.encode(), encode(stricter), CATALOG.markets)
+    rows = [{"asset_id": str(n), "product_version": usd.version + n % 2, "days_past_due": n // 2} for n in range(4)]
+    events = router.route(assessed(*rows), {}, {})[USD]
+    assert [(one.asset, usd.bid_cents_max - one.bid_cents_max) for one in events] == [("0", 0), ("1", 1), ("2", 0)]
+
+
+@pytest.mark.parametrize("by", [{"product": "car-lease"}, {"product_version": 9}], ids=str)
+def test_a_version_of_a_product_that_is_not_known_is_named_with_the_asset(by):
+    with pytest.raises(UnknownProductError, match=r"bluebird/L2, version 4: version \d of product '[\w-]+' is not on the topic"):
+        route({}, {}, {**by, "asset_id": "L2", "version": 4})
 
 
 def test_a_currency_without_market_is_named_with_the_asset():
