@@ -16,8 +16,9 @@ WALLET: Final = "wallet"  # an investor's free money
 HOLD: Final = "hold"  # money of one buy offer
 SETTLEMENT: Final = "settlement"  # what an originator has to get for what it sold
 FEES: Final = "fees"  # the platform's
-TRANSIT: Final = "transit"  # what an originator reported for investors and has not remitted: negative
-PENDING: Final = "pending"  # an investor's part of it
+TRANSIT: Final = "transit"  # what an originator reported as paid, and has not remitted: negative
+PENDING: Final = "pending"  # an investor's part of that
+RETAINED: Final = "retained"  # the originator's own part of that, which it keeps
 PRINCIPAL: Final = "principal"  # what is outstanding of an asset: negative
 UNSOLD: Final = "unsold"  # the originator's part of that
 CLAIM: Final = "claim"  # an investor's part of that
@@ -33,6 +34,7 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
     FEES: (),
     TRANSIT: ("originator",),
     PENDING: ("investor", "originator"),
+    RETAINED: ("originator",),
     PRINCIPAL: ("originator", "asset"),
     UNSOLD: ("originator", "asset"),
     CLAIM: ("originator", "asset", "investor"),

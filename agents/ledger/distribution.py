@@ -1,9 +1,9 @@
 """Amounts shared out in proportion, to the cent, by largest remainder, with what is left carried to the next time. Pure.
 
-Of each group an amount goes to holders by their weights. Everybody gets the whole cents of what is due to them, the cents that are then left
-go to the largest remainders (Hamilton's method; of equal ones to the first), and each holder's remainder, less the cent that came, is carried:
-added to what is due to them the next time. So the parts always add up to the amount, what is carried adds up to zero, and over any
-number of payments a holder has what is exactly due, but for what is carried.
+Of each group an amount goes to holders by their weights. Everybody gets the whole cents that are due, the cents that are then left go to
+the largest remainders (Hamilton's method; of equal ones to the first), and each holder's remainder, less the cent that came, is carried: it
+is added to what is due the next time. So the parts always add up to the amount, what is carried adds up to zero, and over any number
+of payments holders have exactly what is due, but for what is carried.
 
 What is carried is whole millionths of a cent. The millionths themselves are shared out by largest remainder, for they have to add up, too.
 """
@@ -38,8 +38,8 @@ def distribute(amounts: Ints, starts: Ints, weights: Ints, carried: Ints | None 
     large = (amounts.astype(np.float64) * heaviest >= _SAFE) | (totals >= _SAFE // MICRO)
     number: Any = object if large.any() else np.int64  # exact either way; Python's own integers take a hundred times as long
     total = totals.astype(number)[group]
-    whole, rest = np.divmod(amounts.astype(number)[group] * weights.astype(number), total)
-    micro, rest = np.divmod(rest * MICRO, total)
+    whole, rest = _divmod(amounts.astype(number)[group] * weights.astype(number), total)
+    micro, rest = _divmod(rest * MICRO, total)
     whole, micro, rest = whole.astype(np.int64), micro.astype(np.int64), rest.astype(np.int64)
     uncounted = amounts - np.add.reduceat(whole, starts[:-1])
     micro += _largest(rest, uncounted * MICRO - np.add.reduceat(micro, starts[:-1]), starts, group)
@@ -56,6 +56,8 @@ def distribute(amounts: Ints, starts: Ints, weights: Ints, carried: Ints | None 
     return cents, over
 
 
+def _divmod(numerator: NDArray[Any], denominator: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    return numerator // denominator, numerator % denominator  # np.divmod knows no Python integers
 
 
 def _largest(values: Ints, counts: Ints, starts: Ints, group: Ints) -> Ints:

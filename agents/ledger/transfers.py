@@ -39,16 +39,15 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     reverses: str | None = None  # the id of the transfer that this one takes back
 
 
+def differences(there: Head, now: Head) -> list[str]:
+    """Which fields differ, and how."""
+    both = ((name, getattr(there, name), getattr(now, name)) for name in Head.__struct_fields__)
+    return [f"{name} {one!s} and now {other!s}" for name, one, other in both if one != other]
+
+
 class Leg(NamedTuple):
     account: str
     amount: int  # minor units; to the account if positive
-
-
-class Transfer(NamedTuple):
-    """One movement of money or claims: two legs or more, each of another account, that add up to zero."""
-
-    head: Head
-    legs: tuple[Leg, ...]
 
 
 class Carried(NamedTuple):
@@ -59,6 +58,14 @@ class Carried(NamedTuple):
     component: str
     holders: Ints  # accounts
     micro: Ints
+
+
+class Transfer(NamedTuple):
+    """One movement of money or claims: two legs or more, each of another account, that add up to zero. Made by `transfer`."""
+
+    head: Head
+    legs: tuple[Leg, ...]
+    carried: Carried | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +89,17 @@ class Postings:
         """The hash of each transfer; `before` is that of the transfer before the first."""
         legs = np.stack((self.accounts, self.amounts), axis=1).astype(_INT64, copy=False).tobytes()
         found: list[bytes] = []
-        bounds = self.starts.tolist()
-        for place, head in enumerate(self.heads):
-            begin, end = bounds[place], bounds[place + 1]
-            parts = (before, encode(head), (end - begin).to_bytes(8, "little"), legs[16 * begin : 16 * end], self._tail(place))
-            before = sha256(b"".join(parts)).digest()
+        begin = 0
+        for place, (head, end) in enumerate(zip(self.heads, self.starts[1:].tolist(), strict=True)):
+            tail = self._tail(place) if place in self.carried else b""
+            before = sha256(before + encode(head) + (end - begin).to_bytes(8, "little") + legs[16 * begin : 16 * end] + tail).digest()
             found.append(before)
+            begin = end
         return found
 
     def _tail(self, place: int) -> bytes:
-        one = self.carried.get(place)
-        return np.stack((one.holders, one.micro), axis=1).astype(_INT64, copy=False).tobytes() if one else b""
+        one = self.carried[place]
+        return np.stack((one.holders, one.micro), axis=1).astype(_INT64, copy=False).tobytes()
 
 
 def postings(heads: Sequence[Head], counts: Ints, accounts: Ints, amounts: Ints, carried: Mapping[int, Carried] = {}) -> Postings:
@@ -103,30 +110,34 @@ def postings(heads: Sequence[Head], counts: Ints, accounts: Ints, amounts: Ints,
     return Postings(heads, starts, accounts[order], amounts[order], carried)
 
 
-def check(transfer: Transfer) -> None:
-    """Refuse what no ledger may book, whatever is in it.
+def transfer(head: Head, *legs: Leg, carried: Carried | None = None) -> Transfer:
+    """A transfer that any ledger may book; legs of nothing are left out.
 
     Raises:
         RefusedError: by the rule that it breaks.
     """
-    head, legs = transfer
-    for name, cents in legs:
+    some = tuple(leg for leg in legs if leg.amount)
+    for name, cents in some:
         check_amount(abs(cents), name)
         if not name.endswith(f"/{head.currency}"):
             raise RefusedError(WRONG_CURRENCY, f"{name} is not of {head.currency}, in which the transfer is")
-    total = sum(leg.amount for leg in legs)
-    if len(legs) < 2 or total or len({leg.account for leg in legs}) < len(legs):
-        raise RefusedError(AMOUNT, f"{len(legs)} legs that add up to {total}: there must be two at least, of an account each, that add up to 0")
-    if head.effective > booked_on(head.booked_ms):
-        raise RefusedError(FUTURE, f"effective on {head.effective}, after the day of its booking, {booked_on(head.booked_ms)}")
+    total = sum(leg.amount for leg in some)
+    if len(some) < 2 or total or len({leg.account for leg in some}) < len(some):
+        raise RefusedError(
+            AMOUNT, f"{len(some)} legs that add up to {total}: there must be two at least, of an account each, that add up to 0"
+        )
+    check_day(head.effective, head.booked_ms)
+    return Transfer(head, some, carried)
+
+
+def check_day(effective: date, booked_ms: int) -> None:
+    """Raises RefusedError for what is effective after the day, in UTC, on which it was known."""
+    known = datetime.fromtimestamp(booked_ms / 1000, UTC).date()
+    if effective > known:
+        raise RefusedError(FUTURE, f"effective on {effective}, after {known}, the day of its booking")
 
 
 def check_amount(cents: int, what: str) -> None:
     """Raises RefusedError for an amount that is not between 1 and 2**63 - 1."""
     if not 1 <= cents <= AMOUNT_MAX:
         raise RefusedError(AMOUNT, f"{what}: {cents} is not an amount from 1 to {AMOUNT_MAX}")
-
-
-def booked_on(booked_ms: int) -> date:
-    """The day, in UTC."""
-    return datetime.fromtimestamp(booked_ms / 1000, UTC).date()

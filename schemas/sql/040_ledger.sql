@@ -9,7 +9,7 @@ CREATE TABLE account_kinds (
 );
 INSERT INTO account_kinds (kind, lowest, highest) VALUES
     ('bank', NULL, 0), ('wallet', 0, NULL), ('hold', 0, NULL), ('settlement', 0, NULL), ('fees', 0, NULL),
-    ('transit', NULL, 0), ('pending', 0, NULL),
+    ('transit', NULL, 0), ('pending', 0, NULL), ('retained', 0, NULL),
     ('principal', NULL, 0), ('unsold', 0, NULL), ('claim', 0, NULL);
 
 CREATE TABLE accounts (
@@ -25,6 +25,7 @@ CREATE TABLE accounts (
 );
 CREATE INDEX accounts_of_investor ON accounts (investor, account) WHERE investor IS NOT NULL;
 CREATE INDEX accounts_of_asset ON accounts (originator, asset, account) WHERE asset IS NOT NULL;
+CREATE INDEX accounts_of_originator ON accounts (originator, kind, account) WHERE originator IS NOT NULL AND asset IS NULL;
 
 -- What each account has: the sum of its legs. `low` and `high` are the extremes after each single transfer of its last posting, so a limit
 -- is kept at every moment, however many transfers are posted together.

@@ -6,7 +6,9 @@ from typing import Any, Final
 from agents.ledger.transfers import Head
 
 NUMBERS: Final = "SELECT name, account FROM accounts WHERE name = ANY($1::text[])"
-HEAD: Final = """id, kind, currency, effective, (extract(epoch FROM booked) * 1000)::bigint AS booked_ms, source, batch, position, reverses"""
+HEAD: Final = (
+    """id, kind, currency, effective, (extract(epoch FROM booked) * 1000)::bigint AS booked_ms, source, batch, position, reverses"""
+)
 
 _HEAD_OF: Final = f"SELECT {HEAD} FROM transfers WHERE number = $1"  # noqa: S608 - columns of ours
 _LEGS_OF: Final = "SELECT account, amount FROM legs WHERE transfer = $1"

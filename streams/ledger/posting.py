@@ -9,7 +9,9 @@
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections import ChainMap
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -19,8 +21,8 @@ import asyncpg
 import numpy as np
 
 from agents.ledger.accounts import Account
-from agents.ledger.refusals import AMOUNT, LIMIT, OTHER_CONTENT, REVERSED, UNKNOWN_ACCOUNT, WRONG_CURRENCY, RefusedError
-from agents.ledger.transfers import FIRST, Head, Postings, Transfer, check, encode, postings
+from agents.ledger.refusals import AMOUNT, LIMIT, OTHER_CONTENT, REVERSED, UNKNOWN_ACCOUNT, WRONG_CURRENCY
+from agents.ledger.transfers import FIRST, Postings, Transfer, differences, postings
 from streams.ledger import lookups
 from streams.ledger.opening import open_accounts
 from streams.ledger.running import running
@@ -39,7 +41,9 @@ _BALANCES: Final = """
     WHERE balances.account = given.account"""
 _COLUMNS: Final = ("number", "id", "kind", "currency", "effective", "booked", "source", "batch", "position", "reverses", "hash")
 _CARRIED: Final = ("originator", "asset", "component", "transfer", "holders", "micro")
-_LEG: Final = np.dtype([("fields", ">i2"), ("a", ">i4"), ("transfer", ">i8"), ("b", ">i4"), ("account", ">i8"), ("c", ">i4"), ("amount", ">i8")])
+_LEG: Final = np.dtype(
+    [("fields", ">i2"), ("a", ">i4"), ("transfer", ">i8"), ("b", ">i4"), ("account", ">i8"), ("c", ">i4"), ("amount", ">i8")]
+)
 _COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)  # PostgreSQL's documentation, COPY, binary format
 _COPY_TAIL: Final = struct.pack(">h", -1)
 
@@ -74,54 +78,46 @@ class Ledger:
         Raises:
             OSError, asyncpg.PostgresError: the database cannot be reached, or refuses for no rule of the ledger's; nothing was done.
         """
-        async with self._sql.transaction():
-            await self._lock()
-            numbers = await open_accounts(self._sql, accounts)
-            numbers |= await self._resolve({leg.account for transfer in transfers for leg in transfer.legs} - numbers.keys())
-            outcomes: list[Outcome | None] = [None] * len(transfers)
-            good: list[int] = []
-            for place, transfer in enumerate(transfers):
-                try:
-                    check(transfer)
-                except RefusedError as fault:
-                    outcomes[place] = Outcome(None, rule=fault.rule, message=f"{transfer.head.id}: {fault}")
-                    continue
-                if all(leg.account in numbers for leg in transfer.legs):
-                    good.append(place)
-                else:
-                    outcomes[place] = await self._unknown(transfer, numbers)
-            found = await self._book(_columns([transfers[place] for place in good], numbers))
-        for place, outcome in zip(good, found, strict=True):
-            outcomes[place] = outcome
-        self._remember(numbers)
-        return outcomes  # type: ignore[return-value]
+        legs = list(chain.from_iterable(one.legs for one in transfers))
+        within = self._sql.is_in_transaction()  # that may not be committed
+        async with self.locked():
+            fresh = await open_accounts(self._sql, accounts)
+            missing = {name for name, _ in legs if name not in self._numbers} - fresh.keys()
+            fresh |= {row["name"]: row["account"] for row in await self._sql.fetch(lookups.NUMBERS, list(missing))} if missing else {}
+            known = ChainMap(fresh, self._numbers) if fresh else self._numbers
+            outcomes = {} if missing <= fresh.keys() else await self._unknown(transfers, known)
+            good = [transfer for place, transfer in enumerate(transfers) if place not in outcomes] if outcomes else transfers
+            found = iter(await self._book(_columns(good, known)))
+        if not within:
+            self._remember(fresh)
+        return [outcomes.get(place) or next(found) for place in range(len(transfers))]
 
     async def post_columns(self, given: Postings) -> list[Outcome]:
         """Post transfers whose accounts are numbers, as `streams/ledger/reading.py` tells them; as `post` otherwise."""
-        async with self._sql.transaction():
-            await self._lock()
+        async with self.locked():
             return await self._book(given)
 
-    async def _lock(self) -> None:
-        await self._sql.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-
-    async def _resolve(self, names: set[str]) -> dict[str, int]:
-        """The numbers of those that are open."""
-        found = {name: number for name in names if (number := self._numbers.get(name))}
-        if missing := names - found.keys():
-            found |= {row["name"]: row["account"] for row in await self._sql.fetch(lookups.NUMBERS, list(missing))}
-        return found
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """A transaction with the ledger to itself: what is read in it is so when it posts. Posting within it is part of it."""
+        async with self._sql.transaction():
+            await self._sql.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+            yield
 
     def _remember(self, numbers: Mapping[str, int]) -> None:
         if len(self._numbers) + len(numbers) > REMEMBERED_MAX:
             self._numbers.clear()
         self._numbers |= numbers
 
-    async def _unknown(self, transfer: Transfer, numbers: Mapping[str, int]) -> Outcome:
-        name = next(leg.account for leg in transfer.legs if leg.account not in numbers)
-        others = await lookups.other_currencies(self._sql, name)
-        rule, why = (WRONG_CURRENCY, f"; there is {', '.join(others)}") if others else (UNKNOWN_ACCOUNT, "")
-        return Outcome(None, rule=rule, message=f"{transfer.head.id}: no account {name}{why}")
+    async def _unknown(self, transfers: Sequence[Transfer], known: Mapping[str, int]) -> dict[int, Outcome]:
+        """By place: the refusals of those with an account that is not open."""
+        found: dict[int, Outcome] = {}
+        for place, transfer in enumerate(transfers):
+            if name := next((leg.account for leg in transfer.legs if leg.account not in known), ""):
+                others = await lookups.other_currencies(self._sql, name)
+                rule, why = (WRONG_CURRENCY, f"; there is {', '.join(others)}") if others else (UNKNOWN_ACCOUNT, "")
+                found[place] = Outcome(None, rule=rule, message=f"{transfer.head.id}: no account {name}{why}")
+        return found
 
     async def _book(self, given: Postings) -> list[Outcome]:
         """Book in order; an id that is there twice begins a new part."""
@@ -155,7 +151,7 @@ class Ledger:
             return Outcome(row["number"], repeated=True)
         head = given.heads[0]
         there, legs = await lookups.booked(self._sql, row["number"])
-        fields = [f"{name} {getattr(there, name)!r} and now {getattr(head, name)!r}" for name in Head.__struct_fields__ if getattr(there, name) != getattr(head, name)]
+        fields = differences(there, head)
         if legs != dict(zip(given.accounts.tolist(), given.amounts.tolist(), strict=True)):
             fields.append("its legs")
         what = "; ".join(fields) or "what is carried"
@@ -182,16 +178,18 @@ class Ledger:
         hashes = given.hashes(last.hash)
         counts = np.diff(given.starts)
         numbers = np.arange(last.number + 1, last.number + 1 + len(hashes))
+        times = {ms: EPOCH + timedelta(milliseconds=ms) for ms in {head.booked_ms for head in given.heads}}
         records = [
-            (number, head.id, head.kind, head.currency, head.effective, EPOCH + timedelta(milliseconds=head.booked_ms))
-            + (head.source, head.batch, head.position, head.reverses, made)
-            for number, head, made in zip(numbers.tolist(), given.heads, hashes, strict=True)
+            (number, h.id, h.kind, h.currency, h.effective, times[h.booked_ms], h.source, h.batch, h.position, h.reverses, made)
+            for number, h, made in zip(numbers.tolist(), given.heads, hashes, strict=True)
         ]
         await self._sql.copy_records_to_table("transfers", records=records, columns=_COLUMNS)
-        changes = running(given.accounts, given.amounts, np.repeat(numbers, counts))
-        legs = np.empty(len(given.accounts), _LEG)
+        order = np.argsort(given.accounts, kind="stable")
+        accounts, amounts = given.accounts[order], given.amounts[order]
+        changes = running(accounts, amounts)
+        legs = np.empty(len(order), _LEG)
         legs["fields"], legs["a"], legs["b"], legs["c"] = 3, 8, 8, 8
-        legs["transfer"], legs["account"], legs["amount"] = np.repeat(numbers, counts), given.accounts, given.amounts
+        legs["transfer"], legs["account"], legs["amount"] = np.repeat(numbers, counts)[order], accounts, amounts
         source = memoryview(_COPY_HEAD + legs.tobytes() + _COPY_TAIL)
         await self._sql.copy_to_table("legs", source=source, columns=("transfer", "account", "amount"), format="binary")
         done = await self._sql.execute(_BALANCES, *(column.tolist() for column in changes))
@@ -218,8 +216,8 @@ class Ledger:
 
 
 def _columns(transfers: Sequence[Transfer], numbers: Mapping[str, int]) -> Postings:
-    counts = np.fromiter((len(transfer.legs) for transfer in transfers), np.int64, len(transfers))
-    legs = list(chain.from_iterable(transfer.legs for transfer in transfers))
-    accounts = np.fromiter((numbers[leg.account] for leg in legs), np.int64, len(legs))
-    amounts = np.fromiter((leg.amount for leg in legs), np.int64, len(legs))
-    return postings([transfer.head for transfer in transfers], counts, accounts, amounts)
+    counts = np.array([len(one.legs) for one in transfers], np.int64)
+    accounts = np.array([numbers[name] for one in transfers for name, _ in one.legs], np.int64)
+    amounts = np.array([amount for one in transfers for _, amount in one.legs], np.int64)
+    carried = {place: one.carried for place, one in enumerate(transfers) if one.carried}
+    return postings([one.head for one in transfers], counts, accounts, amounts, carried)

@@ -17,14 +17,12 @@ class Changes(NamedTuple):
     most: Ints
 
 
-def running(accounts: Ints, amounts: Ints, transfers: Ints) -> Changes:
-    """The changes by legs in the order of their transfers; a transfer has at most one leg of an account.
+def running(accounts: Ints, amounts: Ints) -> Changes:
+    """The changes by legs in order of their accounts, and of one account in order of their transfers, of which each has one leg at most.
 
     Raises:
         OverflowError: what is added to an account does not fit.
     """
-    order = np.argsort(accounts, kind="stable")
-    accounts, amounts = accounts[order], amounts[order]
     starts = np.flatnonzero(np.diff(accounts, prepend=-1))
     if np.any(np.add.reduceat(np.abs(amounts).astype(np.float64), starts) >= 2.0**62):
         raise OverflowError("what is added to an account has more than 64 bits")
