@@ -13,6 +13,7 @@ from schemas.yamls import CatalogError
 from streams import checkout, modelling
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
+from streams.ledger import commands as ledger_commands
 from streams.model_command import model_service
 from streams.replay import replay
 from streams.restart import restart
@@ -182,6 +183,8 @@ def demo(home: str | None) -> None:
 main.add_command(checkout.bench)
 main.add_command(checkout.chaos)
 main.add_command(replay)
+main.add_command(ledger_commands.audit)
+main.add_command(ledger_commands.ledger)
 for command in (modelling.tape, modelling.calibrate, modelling.model_report):
     main.add_command(command)
 main.add_command(model_service)

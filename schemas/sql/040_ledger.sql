@@ -97,5 +97,5 @@ CREATE TRIGGER immutable BEFORE DELETE OR TRUNCATE ON balances FOR EACH STATEMEN
 
 -- The rights go from the owner, too, who is who applies the migrations; a superuser, as of the embedded PostgreSQL, has every right, and
 -- only the triggers hold.
-REVOKE UPDATE, DELETE, TRUNCATE ON account_kinds, accounts, transfers, legs, carried FROM PUBLIC, CURRENT_USER;
-REVOKE DELETE, TRUNCATE ON balances FROM PUBLIC, CURRENT_USER;
+REVOKE UPDATE, DELETE, TRUNCATE ON accounts, transfers, legs, carried FROM PUBLIC, CURRENT_USER;
+REVOKE DELETE, TRUNCATE ON balances, account_kinds FROM PUBLIC, CURRENT_USER; -- a reference to a row wants the right to update it

@@ -39,7 +39,7 @@ class Naive:
         self.reversed: set[str] = set()
 
     def take(self, one: told.Any) -> str:
-        return getattr(self, type(one).__name__)(one)
+        return getattr(self, type(one).__struct_config__.tag)(one)
 
     def move(self, id_: str, legs: dict[str, int], carried: tuple = ()) -> str:
         if any(self.has[name] + cents < 0 for name, cents in legs.items() if name.split("/")[0] not in {"bank", "transit", "principal"}):
@@ -51,21 +51,21 @@ class Naive:
         self.booked[id_] = legs, carried
         return ""
 
-    def Deposit(self, one: told.Deposit) -> str:
+    def deposit(self, one: told.Deposit) -> str:
         return self.move(f"deposit/{one.name}", {"bank": -one.cents, f"wallet/{one.investor}": one.cents})
 
-    def Withdraw(self, one: told.Withdraw) -> str:
+    def withdraw(self, one: told.Withdraw) -> str:
         rule = self.move(f"withdrawal/{one.name}", {"bank": one.cents, f"wallet/{one.investor}": -one.cents})
         held = sum(cents for name, cents in self.has.items() if name.startswith(f"hold/{one.investor}/"))
         return "waits" if rule and held else rule
 
-    def Hold(self, one: told.Hold) -> str:
+    def hold(self, one: told.Hold) -> str:
         return self.move(f"hold/{one.name}", {f"wallet/{one.investor}": -one.cents, f"hold/{one.investor}/{one.name}": one.cents})
 
-    def Release(self, one: told.Release) -> str:
+    def release(self, one: told.Release) -> str:
         return self.move(f"release/{one.name}", {f"hold/{one.investor}/{one.hold}": -one.cents, f"wallet/{one.investor}": one.cents})
 
-    def Settle(self, one: told.Settle) -> str:
+    def settle(self, one: told.Settle) -> str:
         asset = f"{one.originator}/{one.asset}"
         unsold, claim = f"unsold/{asset}", f"claim/{asset}/{one.investor}"
         if asset not in self.holders:
@@ -77,10 +77,10 @@ class Naive:
         fee = {"fees": one.buyer_cents - one.originator_cents}
         return self.move(f"settlement/{one.name}", {**cash, **fee, unsold: -one.amount_cents, claim: one.amount_cents})
 
-    def PayOut(self, one: told.PayOut) -> str:
+    def pay_out(self, one: told.PayOut) -> str:
         return self.move(f"payout/{one.name}", {f"settlement/{one.originator}": -one.cents, "bank": one.cents})
 
-    def Remit(self, one: told.Remit) -> str:
+    def remit(self, one: told.Remit) -> str:
         pending = {name: cents for name, cents in self.has.items() if name.startswith("pending/") and cents}
         if one.cents > sum(pending.values()):
             return "more_than_owed"
@@ -122,7 +122,7 @@ class Naive:
             self.carried[asset, component] = dict(zip(holders, after, strict=True))
         assert self.move(f"{kind}/{one.name}", legs, (asset, component, change) if carries else ()) == ""
 
-    def Repay(self, one: told.Repay) -> str:
+    def repay(self, one: told.Repay) -> str:
         asset = f"{one.originator}/{one.asset}"
         if asset not in self.holders:
             return "never_sold"
@@ -135,7 +135,7 @@ class Naive:
                 self.pay(one, component, component, cents, sold_only=False)
         return ""
 
-    def BuyBack(self, one: told.BuyBack) -> str:
+    def buy_back(self, one: told.BuyBack) -> str:
         asset = f"{one.originator}/{one.asset}"
         self.weights = {name: self.has[name] for name in self.holders.get(asset, ())}
         claims = sum(cents for name, cents in self.weights.items() if name.startswith("claim/"))
@@ -146,7 +146,7 @@ class Naive:
             self.pay(one, "buyback_interest", "interest", one.interest_cents, sold_only=True)
         return ""
 
-    def Reverse(self, one: told.Reverse) -> str:
+    def reverse(self, one: told.Reverse) -> str:
         if one.name not in self.booked or one.name in self.reversed:
             return "reversed"
         legs, carried = self.booked[one.name]
