@@ -88,17 +88,20 @@ class Postings:
     def hashes(self, before: bytes) -> list[bytes]:
         """The hash of each transfer; `before` is that of the transfer before the first."""
         legs = np.stack((self.accounts, self.amounts), axis=1).astype(_INT64, copy=False).tobytes()
+        counts = np.diff(self.starts).astype(_INT64, copy=False).tobytes()
         found: list[bytes] = []
         begin = 0
-        for place, (head, end) in enumerate(zip(self.heads, self.starts[1:].tolist(), strict=True)):
-            tail = self._tail(place) if place in self.carried else b""
-            before = sha256(before + encode(head) + (end - begin).to_bytes(8, "little") + legs[16 * begin : 16 * end] + tail).digest()
+        for place, (head, end) in enumerate(zip(self.heads, (16 * self.starts[1:]).tolist(), strict=True)):
+            content = before + encode(head) + counts[8 * place : 8 * place + 8] + legs[begin:end]
+            before = sha256(content + self._tail(place) if self.carried else content).digest()
             found.append(before)
             begin = end
         return found
 
     def _tail(self, place: int) -> bytes:
-        one = self.carried[place]
+        one = self.carried.get(place)
+        if one is None:
+            return b""
         return np.stack((one.holders, one.micro), axis=1).astype(_INT64, copy=False).tobytes()
 
 

@@ -96,4 +96,4 @@ async def _post(dsn: str, given: Sequence[told.Any]) -> bool:
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
-    return {"name": answer.name, "transfers": [outcome._asdict() for outcome in answer.outcomes]}
+    return {"name": answer.name, "transfers": [msgspec.to_builtins(outcome) for outcome in answer.outcomes]}

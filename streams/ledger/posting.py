@@ -10,19 +10,20 @@
 
 import struct
 from collections import ChainMap
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import asyncpg
+import msgspec
 import numpy as np
 
 from agents.ledger.accounts import Account
 from agents.ledger.refusals import AMOUNT, LIMIT, OTHER_CONTENT, REVERSED, UNKNOWN_ACCOUNT, WRONG_CURRENCY
-from agents.ledger.transfers import FIRST, Postings, Transfer, differences, postings
+from agents.ledger.transfers import FIRST, Ints, Postings, Transfer, differences, postings
 from streams.ledger import lookups
 from streams.ledger.opening import open_accounts
 from streams.ledger.running import running
@@ -48,7 +49,7 @@ _COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)  # PostgreS
 _COPY_TAIL: Final = struct.pack(">h", -1)
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True):
     """What came of a transfer: its number, whether it was known already; or the rule that refused it, and why."""
 
     number: int | None
@@ -78,19 +79,26 @@ class Ledger:
         Raises:
             OSError, asyncpg.PostgresError: the database cannot be reached, or refuses for no rule of the ledger's; nothing was done.
         """
-        legs = list(chain.from_iterable(one.legs for one in transfers))
+        flat = list(chain.from_iterable(chain.from_iterable(one.legs for one in transfers)))
+        names, amounts = flat[::2], np.array(flat[1::2], np.int64)
         within = self._sql.is_in_transaction()  # that may not be committed
         async with self.locked():
             fresh = await open_accounts(self._sql, accounts)
-            missing = {name for name, _ in legs if name not in self._numbers} - fresh.keys()
-            fresh |= {row["name"]: row["account"] for row in await self._sql.fetch(lookups.NUMBERS, list(missing))} if missing else {}
-            known = ChainMap(fresh, self._numbers) if fresh else self._numbers
-            outcomes = {} if missing <= fresh.keys() else await self._unknown(transfers, known)
-            good = [transfer for place, transfer in enumerate(transfers) if place not in outcomes] if outcomes else transfers
-            found = iter(await self._book(_columns(good, known)))
+            numbers = [self._numbers.get(name) for name in names]
+            outcomes: dict[int, Outcome] = {}
+            if None in numbers:
+                missing = list({name for name, number in zip(names, numbers, strict=True) if number is None} - fresh.keys())
+                fresh |= {row["name"]: row["account"] for row in await self._sql.fetch(lookups.NUMBERS, missing)} if missing else {}
+                numbers = [number or fresh.get(name) for name, number in zip(names, numbers, strict=True)]
+                if None in numbers:
+                    outcomes = await self._unknown(transfers, ChainMap(fresh, self._numbers))
+            counts = np.array([len(one.legs) for one in transfers], np.int64)
+            found = iter(
+                await self._book(_columns(transfers, counts, np.array([number or 0 for number in numbers], np.int64), amounts, outcomes))
+            )
         if not within:
             self._remember(fresh)
-        return [outcomes.get(place) or next(found) for place in range(len(transfers))]
+        return [outcomes.get(place) or next(found) for place in range(len(transfers))] if outcomes else list(found)
 
     async def post_columns(self, given: Postings) -> list[Outcome]:
         """Post transfers whose accounts are numbers, as `streams/ledger/reading.py` tells them; as `post` otherwise."""
@@ -215,9 +223,12 @@ class Ledger:
         return Outcome(None, rule=LIMIT, message=f"{head.id}: {why}")
 
 
-def _columns(transfers: Sequence[Transfer], numbers: Mapping[str, int]) -> Postings:
-    counts = np.array([len(one.legs) for one in transfers], np.int64)
-    accounts = np.array([numbers[name] for one in transfers for name, _ in one.legs], np.int64)
-    amounts = np.array([amount for one in transfers for _, amount in one.legs], np.int64)
-    carried = {place: one.carried for place, one in enumerate(transfers) if one.carried}
-    return postings([one.head for one in transfers], counts, accounts, amounts, carried)
+def _columns(transfers: Sequence[Transfer], counts: Ints, accounts: Ints, amounts: Ints, without: Container[int]) -> Postings:
+    """The transfers but those `without`."""
+    if not without:
+        carried = {place: one.carried for place, one in enumerate(transfers) if one.carried}
+        return postings([one.head for one in transfers], counts, accounts, amounts, carried)
+    kept = np.array([place not in without for place in range(len(transfers))])
+    legs = np.repeat(kept, counts)
+    some = [transfers[place] for place in np.flatnonzero(kept).tolist()]
+    return _columns(some, counts[kept], accounts[legs], amounts[legs], ())
