@@ -79,23 +79,16 @@ class Ledger:
         Raises:
             OSError, asyncpg.PostgresError: the database cannot be reached, or refuses for no rule of the ledger's; nothing was done.
         """
-        flat = list(chain.from_iterable(chain.from_iterable(one.legs for one in transfers)))
+        flat: list[Any] = list(chain.from_iterable(chain.from_iterable(one.legs for one in transfers)))
         names, amounts = flat[::2], np.array(flat[1::2], np.int64)
         within = self._sql.is_in_transaction()  # that may not be committed
         async with self.locked():
             fresh = await open_accounts(self._sql, accounts)
-            numbers = [self._numbers.get(name) for name in names]
-            outcomes: dict[int, Outcome] = {}
-            if None in numbers:
-                missing = list({name for name, number in zip(names, numbers, strict=True) if number is None} - fresh.keys())
-                fresh |= {row["name"]: row["account"] for row in await self._sql.fetch(lookups.NUMBERS, missing)} if missing else {}
-                numbers = [number or fresh.get(name) for name, number in zip(names, numbers, strict=True)]
-                if None in numbers:
-                    outcomes = await self._unknown(transfers, ChainMap(fresh, self._numbers))
-            counts = np.array([len(one.legs) for one in transfers], np.int64)
-            found = iter(
-                await self._book(_columns(transfers, counts, np.array([number or 0 for number in numbers], np.int64), amounts, outcomes))
-            )
+            missing = {name for name in names if name not in self._numbers and name not in fresh}
+            fresh |= {row["name"]: row["account"] for row in await self._sql.fetch(lookups.NUMBERS, list(missing))} if missing else {}
+            numbers = np.array([self._numbers.get(name) or fresh.get(name, 0) for name in names], np.int64)
+            outcomes = {} if numbers.all() else await self._unknown(transfers, ChainMap(fresh, self._numbers))
+            found = iter(await self._book(_columns(transfers, numbers, amounts, outcomes)))
         if not within:
             self._remember(fresh)
         return [outcomes.get(place) or next(found) for place in range(len(transfers))] if outcomes else list(found)
@@ -223,12 +216,13 @@ class Ledger:
         return Outcome(None, rule=LIMIT, message=f"{head.id}: {why}")
 
 
-def _columns(transfers: Sequence[Transfer], counts: Ints, accounts: Ints, amounts: Ints, without: Container[int]) -> Postings:
+def _columns(transfers: Sequence[Transfer], accounts: Ints, amounts: Ints, without: Container[int]) -> Postings:
     """The transfers but those `without`."""
-    if not without:
-        carried = {place: one.carried for place, one in enumerate(transfers) if one.carried}
-        return postings([one.head for one in transfers], counts, accounts, amounts, carried)
-    kept = np.array([place not in without for place in range(len(transfers))])
-    legs = np.repeat(kept, counts)
-    some = [transfers[place] for place in np.flatnonzero(kept).tolist()]
-    return _columns(some, counts[kept], accounts[legs], amounts[legs], ())
+    counts = np.array([len(one.legs) for one in transfers], np.int64)
+    if without:
+        kept = np.array([place not in without for place in range(len(transfers))])
+        legs = np.repeat(kept, counts)
+        transfers, counts = [transfers[place] for place in np.flatnonzero(kept).tolist()], counts[kept]
+        accounts, amounts = accounts[legs], amounts[legs]
+    carried = {place: one.carried for place, one in enumerate(transfers) if one.carried}
+    return postings([one.head for one in transfers], counts, accounts, amounts, carried)
