@@ -1,8 +1,9 @@
-"""`tranche audit` and `tranche ledger post`: their options. What they do is imported when they run."""
+"""`tranche audit` and `tranche ledger …`: their options. What they do is imported when they run."""
 
 import importlib
 import re
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,31 @@ def post(file: Path, home: str | None) -> None:
         raise UserError(f"{file}: cannot be read: {fault.strerror}") from fault
     console = importlib.import_module("streams.ledger.console")
     sys.exit(console.post(database(home), console.instructions(str(file), lines)))
+
+
+@ledger.command()
+@click.option("--investor", help="Only this investor's accounts.")
+@click.option("--originator", help="Only this originator's accounts, and those of its assets.")
+@click.option("--on", "effective", type=click.DateTime(["%Y-%m-%d"]), help="What counted at the end of that day. [default: all]")
+@click.option("--known", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Of what was booked by then, in UTC. [default: all]")
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, with a head: account, kind, currency, cents.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+@_home
+def balances(
+    investor: str | None,
+    originator: str | None,
+    effective: datetime | None,
+    known: datetime | None,
+    as_csv: bool,
+    as_json: bool,
+    home: str | None,
+) -> None:
+    """Show what every account has, at any day, as known at any moment. What was answered once is answered so for ever."""
+    if (investor and originator) or (as_csv and as_json):
+        raise UserError("--investor and --originator do not go together, nor do --csv and --json; ask twice")
+    console = importlib.import_module("streams.ledger.console")
+    day, moment = effective.date() if effective else date.max, known.replace(tzinfo=UTC) if known else datetime.max.replace(tzinfo=UTC)
+    console.balances(database(home), (day, moment, investor, originator), as_csv=as_csv, as_json=as_json)
 
 
 def database(home: str | None) -> str:

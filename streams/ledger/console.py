@@ -1,7 +1,8 @@
-"""What `tranche audit` and `tranche ledger post` print."""
+"""What `tranche audit` and `tranche ledger …` print."""
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any, Final
 
 import asyncpg
@@ -14,6 +15,8 @@ from streams import terminal
 from streams.embedded.errors import UserError
 from streams.ledger.audit import Check, Report
 from streams.ledger.audit import audit as check_all
+from streams.ledger.balances import Balance
+from streams.ledger.balances import balances as at
 from streams.ledger.desk import Answer, Desk
 from streams.store import AWAY
 from streams.terminal import plain
@@ -97,3 +100,28 @@ async def _post(dsn: str, given: Sequence[told.Any]) -> bool:
 
 def _answer(answer: Answer) -> dict[str, Any]:
     return {"name": answer.name, "transfers": [msgspec.to_builtins(outcome) for outcome in answer.outcomes]}
+
+
+def balances(dsn: str, asked: tuple[date, datetime, str | None, str | None], *, as_csv: bool, as_json: bool) -> None:
+    """Print balances.
+
+    Raises:
+        UserError: the database does not answer.
+    """
+    found = asyncio.run(_balances(dsn, asked))
+    if as_csv:
+        print(",".join(Balance._fields))
+        for one in found:
+            print(",".join(map(str, one)))  # nothing in it wants to be quoted
+    elif as_json:
+        terminal.print_json({"balances": [one._asdict() for one in found]})
+    else:
+        table = Table(Column("account", no_wrap=True, overflow="fold"), Column("cents", justify="right"), box=box.SIMPLE_HEAD)
+        for one in found:
+            table.add_row(plain(one.account), f"{one.cents:,}")
+        terminal.wide().print(table)
+
+
+async def _balances(dsn: str, asked: tuple[date, datetime, str | None, str | None]) -> list[Balance]:
+    async with terminal.database(dsn) as pool, pool.acquire() as sql:
+        return await at(sql, *asked)

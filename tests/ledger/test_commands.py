@@ -1,14 +1,15 @@
-"""`tranche audit` and `tranche ledger post`, as a person types them."""
+"""`tranche audit`, `tranche ledger post` and `balances`, as a person types them."""
 
 import json
 import subprocess
 import sys
+from datetime import timedelta
 
 import msgspec
 import pytest
 
 from streams import settings
-from tests.ledger.told import SOLD, deposit, hold
+from tests.ledger.told import DAY, SOLD, deposit, hold, ms, release, repay
 
 
 @pytest.fixture
@@ -61,3 +62,25 @@ def test_without_a_database_it_says_what_to_do(tranche):
     assert "does not answer" in tranche("audit", dsn="postgresql://127.0.0.1:1/none").stderr
     assert "try `tranche up`" in tranche("audit", dsn="").stderr
     assert "is no NUMBER:HASH" in tranche("audit", "--anchor", "5").stderr
+
+
+async def test_balances_are_those_of_a_day_as_known_then_whatever_comes_later(desk, sql, tranche):
+    early, late = DAY, DAY + timedelta(days=2)
+    await desk.take([*SOLD, repay(interest_cents=80, effective=late)])
+    asked = "ledger", "balances", "--investor", "ann", "--on", str(early), "--known", f"{late}T13:00:00", "--csv"
+    before = tranche(*asked).stdout
+    assert before.splitlines() == [
+        "account,kind,currency,cents",
+        "claim/harbor/loan-1/ann/EUR,claim,EUR,50000",
+        "hold/ann/h1/EUR,hold,EUR,9750",
+        "wallet/ann/EUR,wallet,EUR,40000",
+    ]
+    # known later, and effective before: a deposit of the past, and the correction of a hold
+    await desk.take([deposit("d2", cents=500, booked_ms=ms(late + timedelta(days=1))), release(booked_ms=ms(late + timedelta(days=1)))])
+    assert tranche(*asked).stdout == before
+    now = json.loads(tranche("ledger", "balances", "--json").stdout)["balances"]
+    assert {one["account"]: one["cents"] for one in now}.items() >= {"wallet/ann/EUR": 41_500, "pending/ann/harbor/EUR": 50}.items()
+    assert sum(one["cents"] for one in now) == 0
+    (on_late,) = (line for line in tranche(*asked[:5], str(late), "--csv").stdout.splitlines() if line.startswith("pending"))
+    assert on_late.endswith(",50")
+    assert "principal/harbor/loan-1/EUR" in tranche("ledger", "balances", "--originator", "harbor").stdout
