@@ -150,7 +150,7 @@ class Draft:
         """Rule 5: the open money of a buy offer meets all sell offers that fit."""
         columns = self._sell_side.columns
         affordable = min(buy.open_cents, buy.offer.bid_cents_max)
-        slots = np.flatnonzero(fit.sells(columns, self._book.values, buy.offer.criteria, affordable))
+        slots = np.flatnonzero(fit.sells(columns, self._book.values, buy.offer.criteria, buy.offer.agreements, affordable))
         left, amount = columns["left"][slots], columns["amount"][slots]
         order = np.lexsort((columns["since"][slots], -((amount - left) * 10_000 // amount)))
         for slot in slots[order].tolist():

@@ -1,7 +1,8 @@
 """Rule 1 over columns: which buy offers a sell offer fits, and which sell offers fit a buy offer.
 
 Sets are bit masks: each value of a set gets a number when it first appears, and a buy offer has bit `number % 62` of the column
-`attribute:number // 62` set. A column of masks is -1 for a set that takes all, so it also takes values that appear later.
+`attribute:number // 62` set. A column of masks is -1 for a set that takes all, so it also takes values that appear later. Agreements are
+compared as whole sets, of which there are few: both sides have the number of theirs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,10 +20,10 @@ BITS: Final = 62  # of a column of int64: a listed set is never -1
 ALL: Final = -1
 SETS: Final = ("risk_group", "country", "originator")
 BUYS: Final = (
-    "open", "bid_max", "served", "placed", "digest", "rate_min", "rate_max", "months_max", "days_max",
+    "open", "bid_max", "served", "placed", "digest", "rate_min", "rate_max", "months_max", "days_max", "agreements",
     *(f"{name}:0" for name in SETS),
 )  # fmt: skip
-SELLS: Final = ("left", "amount", "bid_min", "since", "rate", "months", "days", *SETS)
+SELLS: Final = ("left", "amount", "bid_min", "since", "rate", "months", "days", "agreements", *SETS)
 
 
 class Values:
@@ -30,6 +31,7 @@ class Values:
 
     def __init__(self) -> None:
         self._numbers: dict[str, dict[str, int]] = {name: {} for name in SETS}
+        self._agreements: dict[frozenset[str], int] = {frozenset(): 0}
 
     def number(self, name: str, value: str) -> int:
         numbers = self._numbers[name]
@@ -41,6 +43,18 @@ class Values:
         found = np.zeros(len(self._numbers[name]), np.bool_)
         found[chosen] = True
         return found
+
+    def agreements(self, names: tuple[str, ...]) -> int:
+        """The number of a set of agreements."""
+        return self._agreements.setdefault(frozenset(names), len(self._agreements))
+
+    def having(self, names: tuple[str, ...]) -> NDArray[np.bool_]:
+        """By number of a set: does it have all of `names`?"""
+        return np.array([one.issuperset(names) for one in self._agreements], np.bool_)
+
+    def within(self, names: tuple[str, ...]) -> NDArray[np.bool_]:
+        """By number of a set: are all of it in `names`?"""
+        return np.array([one.issubset(names) for one in self._agreements], np.bool_)
 
 
 def write_buy(columns: Columns, slot: int, buy: Buy, values: Values) -> None:
@@ -56,6 +70,7 @@ def write_buy(columns: Columns, slot: int, buy: Buy, values: Values) -> None:
         "rate_max": criteria.rate_ppm_max,
         "months_max": criteria.remaining_months_max,
         "days_max": criteria.days_past_due_max,
+        "agreements": values.agreements(offer.agreements),
     }
     for name, number in row.items():
         columns.write(name)[slot] = number
@@ -75,6 +90,7 @@ def write_sell(columns: Columns, slot: int, asset: Asset, left: int, values: Val
         "rate": offer.rate_ppm,
         "months": offer.remaining_months,
         "days": offer.days_past_due,
+        "agreements": values.agreements(offer.agreements),
         "risk_group": values.number("risk_group", offer.risk_group),
         "country": values.number("country", offer.country),
         "originator": values.number("originator", offer.originator),
@@ -90,6 +106,8 @@ def buys(columns: Columns, values: Values, offer: SellOffer, least: int) -> NDAr
     found &= columns["rate_max"] >= offer.rate_ppm
     found &= columns["months_max"] >= offer.remaining_months
     found &= columns["days_max"] >= offer.days_past_due
+    if offer.agreements:
+        found &= values.having(offer.agreements)[columns["agreements"]]
     for name, value in (("risk_group", offer.risk_group), ("country", offer.country), ("originator", offer.originator)):
         word, bit = divmod(values.number(name, value), BITS)
         column = f"{name}:{word}"
@@ -100,7 +118,9 @@ def buys(columns: Columns, values: Values, offer: SellOffer, least: int) -> NDAr
     return found
 
 
-def sells(columns: Columns | Mapping[str, Column], values: Values, criteria: Criteria, affordable: int) -> NDArray[np.bool_]:
+def sells(
+    columns: Columns | Mapping[str, Column], values: Values, criteria: Criteria, agreements: tuple[str, ...], affordable: int
+) -> NDArray[np.bool_]:
     """By slot of SELLS: the assets on offer that fit, and whose least bid (rule 2) is at most `affordable` cents."""
     left, smallest = columns["left"], columns["bid_min"]
     found = (left > 0) & (np.where(left < 2 * smallest, left, smallest) <= affordable)
@@ -108,6 +128,9 @@ def sells(columns: Columns | Mapping[str, Column], values: Values, criteria: Cri
     found &= (criteria.rate_ppm_min <= rate) & (rate <= criteria.rate_ppm_max)
     found &= columns["months"] <= criteria.remaining_months_max
     found &= columns["days"] <= criteria.days_past_due_max
+    allowed = values.within(agreements)
+    if not allowed.all():
+        found &= allowed[columns["agreements"]]
     for name, wanted in _sets(criteria):
         if wanted:
             found &= values.wanted(name, wanted)[columns[name]]

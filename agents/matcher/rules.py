@@ -1,6 +1,7 @@
 """The rules of the match, all of them, first form. A market has one log; its order is the truth and nothing else decides.
 
 1. **Who fits.** A sell offer fits a buy offer if every criterion of the buy offer takes it; bounds are included, an empty set takes all.
+   And the buy offer has all `agreements` of the sell offer.
 2. **How much.** A bid is at least `bid_cents_min` and at most `bid_cents_max` of the sell offer, at most what is left of the asset and what
    is open of the buy offer, and leaves nothing or at least `bid_cents_min` on offer: it gives way so far as it must. Where less than
    twice `bid_cents_min` is left, one bid takes all of it, whatever the sell offer's own limits say; who cannot take all, takes nothing,
@@ -40,11 +41,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.agreements import AGREEMENTS_MAX
 from schemas.asset import CENTS_MAX
 from schemas.events import BuyOffer, Criteria, SellOffer
 
 # A bid of a proposal is at most 2 * TEXT_BYTES_MAX, since a buy offer's id has the other texts in it, and 105 bytes of names, digits and
-# signs; so 1,500 of them and a sell offer (7 texts, 400 bytes) are 928 kB of a message's MiB. A row takes 60 bytes less for each.
+# signs; so 1,500 of them and a sell offer (7 texts, 50 agreements, 400 bytes) are 941 kB of a message's MiB. A row takes 60 bytes less for
+# each.
 BIDS_MAX: Final = 1_500
 VERSION_MAX: Final = 2**53  # a portfolio's counts microseconds
 TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer, as JSON
@@ -88,17 +91,20 @@ def fault(offer: SellOffer | BuyOffer, market: str) -> str:
         return f"currency: {offer.currency!r}; this market is {market}"
     if isinstance(offer, SellOffer):
         odd = "" if offer.bid_cents_min <= offer.bid_cents_max else "bid_cents_min: exceeds bid_cents_max"
-        return _out_of_bounds(offer) or odd
+        return _out_of_bounds(offer) or _of_set("agreements", offer.agreements, AGREEMENTS_MAX) or odd
     if offer.offer != f"{offer.investor}/{offer.portfolio}/{offer.version}/{offer.bucket}":
         return "offer: is not investor/portfolio/version/bucket"
     criteria = offer.criteria
     sets = {"risk_groups": criteria.risk_groups, "countries": criteria.countries, "originators": criteria.originators}
-    for name, values in sets.items():
-        if len(values) > VALUES_MAX:
-            return f"criteria.{name}: more than {VALUES_MAX} values"
-        if any(_json_bytes(value) > TEXT_BYTES_MAX for value in values):
-            return f"criteria.{name}: a value longer than {TEXT_BYTES_MAX} bytes"
-    return _out_of_bounds(offer) or _out_of_bounds(criteria, "criteria.")
+    odd = next(filter(None, (_of_set(f"criteria.{name}", values, VALUES_MAX) for name, values in sets.items())), "")
+    odd = odd or _of_set("agreements", offer.agreements, AGREEMENTS_MAX)
+    return odd or _out_of_bounds(offer) or _out_of_bounds(criteria, "criteria.")
+
+
+def _of_set(path: str, values: tuple[str, ...], most: int) -> str:
+    if len(values) > most:
+        return f"{path}: more than {most} values"
+    return f"{path}: a value longer than {TEXT_BYTES_MAX} bytes" if any(_json_bytes(value) > TEXT_BYTES_MAX for value in values) else ""
 
 
 def _out_of_bounds(part: SellOffer | BuyOffer | Criteria, path: str = "") -> str:

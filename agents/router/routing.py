@@ -1,7 +1,7 @@
 """From assessed columns to the events of each market, and the table rows that remember them. Pure.
 
-An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, and it is not later
-than its product allows.
+An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, it is not later
+than its product allows, and its originator has signed what its product needs.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agents.router.offers import Action, Standing, decide, unpack
+from schemas.agreements import lacking
 from schemas.asset import Sale, Status
 from schemas.catalog import Catalog
 from schemas.events import SellOffer, SellOfferWithdrawn
@@ -48,10 +49,11 @@ class Version(NamedTuple):
 
 
 class Router:
-    """The catalog, ready to route: `days_past_due_max` and bids of each product, the place of each market."""
+    """The catalog, ready to route: what each product says of offers, what its originators have signed, the place of each market."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._products = catalog.products
+        self._originators = catalog.originators
         self._markets = {currency: place for place, currency in enumerate(catalog.markets)}
 
     def route(self, rows: pa.RecordBatch, table: Mapping[bytes, bytes], changes: dict[bytes, bytes | None]) -> list[list[Event]]:
@@ -64,11 +66,12 @@ class Router:
         """
         events: list[list[Event]] = [[] for _ in self._markets]
         columns = (rows.column(name).to_numpy(zero_copy_only=False).tolist() for name in Version._fields)  # far faster than to_pylist
-        for one, offerable in zip(map(Version._make, zip(*columns, strict=True)), self._offerable(rows), strict=True):
+        for one, sellable in zip(map(Version._make, zip(*columns, strict=True)), self._offerable(rows), strict=True):
             key = f"{one.originator_id}/{one.asset_id}".encode()
             row = changes.get(key) or table.get(key)
             standing = unpack(row) if row else None
             market = self._market(one)
+            offerable = sellable and self._signed(one)
             action = decide(standing, one.version, market, offerable=offerable)
             if action is Action.NOTHING:
                 continue
@@ -92,6 +95,10 @@ class Router:
             return self._products[product].days_past_due_max
         row = pc.index(rows.column("product"), product).as_py()
         raise UnknownProductError(product, *(rows.column(name)[row].as_py() for name in ("originator_id", "asset_id", "version")))
+
+    def _signed(self, one: Version) -> bool:
+        needed = self._products[one.product].agreements.originator
+        return not needed or not lacking(needed, one.originator_id, self._originators)
 
     def _market(self, one: Version) -> int:
         if one.currency in self._markets:
@@ -121,6 +128,7 @@ class Router:
             buyer_price_bp=one.buyer_price_bp,
             fee_cents=product.pricing.fee_cents,
             product_version=one.product_version,
+            agreements=product.agreements.investor,
         )
 
 

@@ -27,6 +27,7 @@ class Kind(NamedTuple):
 
     currency: str
     criteria: Criteria
+    agreements: tuple[str, ...]
     affordable_cents: int
 
 
@@ -59,7 +60,7 @@ class Demand:
             columns = self._columns(some)
             for kind, _ in self._kinds:
                 if kind.currency == market:
-                    takes = fit.sells(columns, self._values, kind.criteria, kind.affordable_cents)
+                    takes = fit.sells(columns, self._values, kind.criteria, kind.agreements, kind.affordable_cents)
                     for code in np.flatnonzero(np.bincount(codes[takes], minlength=len(groups))).tolist():
                         self._taken[groups[code]].add(kind)
 
@@ -75,6 +76,7 @@ class Demand:
         rows = [(o.amount_cents, o.amount_cents, o.bid_cents_min, o.rate_ppm, o.remaining_months, o.days_past_due) for o in offers]
         numbers = dict(zip(("left", "amount", "bid_min", "rate", "months", "days"), np.array(rows, np.int64).T, strict=True))
         texts = {name: [self._values.number(name, getattr(offer, name)) for offer in offers] for name in fit.SETS}
+        texts["agreements"] = [self._values.agreements(offer.agreements) for offer in offers]
         return {**numbers, **{name: np.array(numbers_of, np.int64) for name, numbers_of in texts.items()}}
 
 
@@ -98,5 +100,5 @@ def _add(kinds: dict[Kind, Money], offers: Iterable[BuyOffer], invested: Counter
     for offer in offers:
         left = offer.amount_cents - invested[offer.offer]
         if left > 0 and not rules.fault(offer, offer.currency):
-            kind = Kind(offer.currency, offer.criteria, min(left, offer.bid_cents_max, enough_cents))
+            kind = Kind(offer.currency, offer.criteria, offer.agreements, min(left, offer.bid_cents_max, enough_cents))
             kinds[kind] = kinds.get(kind, Money()).and_(Money(1, left))

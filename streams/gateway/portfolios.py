@@ -1,12 +1,14 @@
 """`POST /portfolios` and `DELETE /portfolios/{portfolio}`: what an investor wants."""
 
 import time
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agents.trader.portfolio import PortfolioError, parse
+from schemas.agreements import lacking
 from schemas.events import Portfolio, encode
 from streams import topics
 from streams.effects import Record
@@ -14,14 +16,14 @@ from streams.gateway.access import caller, require
 from streams.gateway.context import Gateway, gateway_of
 from streams.gateway.outlet import BrokerError
 from streams.gateway.problems import ProblemError, retry_later
-from streams.gateway.replies import small_body
+from streams.gateway.replies import json, small_body
 from streams.tokens import is_id
 
 JSON: Final = "application/json"
 
 
 async def place(request: Request) -> Response:
-    """Place a portfolio, or a new version of it; 202 with the portfolio as it was placed."""
+    """Place a portfolio, or a new version of it; 202 with the portfolio as it was placed, and what it does not buy and why."""
     investor, gateway = require(caller(request), "investor"), gateway_of(request)
     body = await small_body(request, gateway.limits.json_bytes)
     try:
@@ -49,7 +51,18 @@ async def _publish(gateway: Gateway, portfolio: Portfolio) -> Response:
         await gateway.outlet.write(Record(topics.PORTFOLIOS, portfolio.investor.encode(), value))
     except BrokerError as fault:
         raise retry_later("broker-unavailable", f"{fault}. Send it again.", gateway.limits.retry_s) from fault
-    return Response(value, 202, media_type=JSON)
+    missing = _lacking(gateway, portfolio)
+    return json({**msgspec.to_builtins(portfolio), "lacking": missing}, 202) if missing else Response(value, 202, media_type=JSON)
+
+
+def _lacking(gateway: Gateway, portfolio: Portfolio) -> list[dict[str, Any]]:
+    """The products of its market that the portfolio does not buy, with the agreements that its investor has not signed."""
+    found = (
+        (name, lacking(product.agreements.investor, portfolio.investor, gateway.investors))
+        for name, product in sorted(gateway.products.items())
+        if product.currency == portfolio.currency and not portfolio.closed
+    )
+    return [{"product": name, "agreements": missing} for name, missing in found if missing]
 
 
 _latest = 0

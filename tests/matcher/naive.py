@@ -37,9 +37,11 @@ class Asset:
         return self.offer.amount_cents - sum(cents for _, _, cents, *_ in self.held + self.sold) if self.offer else 0
 
 
-def fits(criteria: Criteria, offer: SellOffer) -> bool:
+def fits(buy: BuyOffer, offer: SellOffer) -> bool:
+    criteria: Criteria = buy.criteria
     return (
-        (not criteria.risk_groups or offer.risk_group in criteria.risk_groups)
+        set(offer.agreements) <= set(buy.agreements)
+        and (not criteria.risk_groups or offer.risk_group in criteria.risk_groups)
         and (not criteria.countries or offer.country in criteria.countries)
         and (not criteria.originators or offer.originator in criteria.originators)
         and criteria.rate_ppm_min <= offer.rate_ppm <= criteria.rate_ppm_max
@@ -174,7 +176,7 @@ class NaiveBook:
     def largest_bid(self, asset, buy):
         """Every amount is tried: the largest that breaks no rule, or 0."""
         bids = asset.held + asset.sold
-        if asset.offer is None or not fits(buy.offer.criteria, asset.offer):
+        if asset.offer is None or not fits(buy.offer, asset.offer):
             return 0
         bidders = [name for name, *_ in bids] + asset.released
         if buy.offer.offer in bidders or len(bidders) >= rules.BIDS_MAX:

@@ -43,7 +43,7 @@ def test_the_rules_hold_after_every_input(history):
 
 def assert_sound(market, sells, buys):
     for one in market.investments:
-        assert fits(buys[one.buy_offer].criteria, sells[one.sell_offer]), "nothing is bid that does not match"
+        assert fits(buys[one.buy_offer], sells[one.sell_offer]), "nothing is bid that does not match"
     assert len({one.investment for one in market.investments}) == len(market.investments)
     _, held_by, assets = market.summary()
     held: dict[str, int] = {}
