@@ -16,7 +16,7 @@ _OTHER_CURRENCIES: Final = "SELECT name FROM accounts WHERE name LIKE $1 || '/__
 _BEYOND: Final = """
     SELECT name, balance, amount, lowest, highest
     FROM unnest($1::bigint[], $2::bigint[]) AS given (account, amount) JOIN balances USING (account) JOIN accounts USING (account)
-    WHERE balance::numeric + amount < lowest OR balance::numeric + amount > highest ORDER BY account LIMIT 1"""
+    WHERE balance::numeric + amount < lowest OR balance::numeric + amount > highest ORDER BY amount > 0, account LIMIT 1"""
 
 
 async def booked(sql: Any, number: int) -> tuple[Head, dict[int, int]]:

@@ -190,8 +190,9 @@ async def test_an_id_with_other_content_is_refused_and_what_differs_is_told(desk
 
 async def test_one_call_is_as_many_calls_a_limit_holds_after_every_transfer(desk, sql):
     await done(desk, investor(), deposit(cents=10))
-    answers = await desk.take([withdraw(cents=30), deposit("d2", cents=40), withdraw("w2", cents=50), withdraw("w3", cents=1)])
+    answers = await desk.take([hold(cents=30), deposit("d2", cents=40), hold("h2", cents=50), hold("h3", cents=1)])
     assert rules(answers) == ["limit", "", "", "limit"]
+    assert answers[0].outcomes[0].message == "hold/h1: wallet/ann/EUR has 10, -30 would leave -20; it may be not below 0"
 
 
 async def test_another_currency_is_another_asset_book(desk):
