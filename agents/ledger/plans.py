@@ -175,8 +175,10 @@ def reversal(first: Head, legs: Sequence[Leg], carried: Carried | None, cause: C
     """The opposite of a transfer that was booked. A hold that was resolved is not made again: its money goes to the wallet.
 
     Raises:
-        RefusedError: it is a reversal itself.
+        RefusedError: it is a reversal itself, or a release.
     """
+    if first.kind == RELEASE:
+        raise RefusedError(REVERSED, f"{first.id}: its hold has ended; place another one")
     if first.reverses is not None:
         raise RefusedError(REVERSED, f"{first.id} takes {first.reverses} back; post that again, under an id of its own, instead")
     back: dict[str, int] = {}

@@ -5,7 +5,7 @@ array; the number of legs; account and amount of each leg, in order of account; 
 each, in its order. Numbers outside of the JSON have 64 bits, little-endian, signed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -85,24 +85,26 @@ class Postings:
         starts = self.starts[first : last + 1] - begin
         return Postings(self.heads[first:last], starts, self.accounts[begin:end], self.amounts[begin:end], carried)
 
-    def hashes(self, before: bytes) -> list[bytes]:
-        """The hash of each transfer; `before` is that of the transfer before the first."""
+    def contents(self) -> Iterator[bytes]:
+        """What is hashed of each transfer, by `following`."""
         legs = np.stack((self.accounts, self.amounts), axis=1).astype(_INT64, copy=False).tobytes()
         counts = np.diff(self.starts).astype(_INT64, copy=False).tobytes()
-        found: list[bytes] = []
         begin = 0
         for place, (head, end) in enumerate(zip(self.heads, (16 * self.starts[1:]).tolist(), strict=True)):
-            content = before + encode(head) + counts[8 * place : 8 * place + 8] + legs[begin:end]
-            before = sha256(content + self._tail(place) if self.carried else content).digest()
-            found.append(before)
+            content = encode(head) + counts[8 * place : 8 * place + 8] + legs[begin:end]
+            yield content + self._tail(place) if self.carried else content
             begin = end
-        return found
 
     def _tail(self, place: int) -> bytes:
         one = self.carried.get(place)
         if one is None:
             return b""
         return np.stack((one.holders, one.micro), axis=1).astype(_INT64, copy=False).tobytes()
+
+
+def following(before: bytes, content: bytes) -> bytes:
+    """The hash of a transfer; `before` is that of the one before it."""
+    return sha256(before + content).digest()
 
 
 def postings(heads: Sequence[Head], counts: Ints, accounts: Ints, amounts: Ints, carried: Mapping[int, Carried] = {}) -> Postings:

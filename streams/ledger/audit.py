@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from agents.ledger.accounts import Account, account, hashes
-from agents.ledger.transfers import FIRST, Carried, Head, postings
+from agents.ledger.transfers import FIRST, Carried, Head, following, postings
 from streams.ledger.lookups import HEAD
 
 CHUNK: Final = 20_000  # transfers, or accounts
@@ -142,8 +142,8 @@ async def _hashes(sql: Any, rows: list[Any], before: bytes) -> list[bytes]:
     carried = {int(np.searchsorted(numbers, row["transfer"])): _carried(row) for row in await sql.fetch(_CARRIED, numbers.tolist())}
     heads = [Head(*(row[name] for name in Head.__struct_fields__)) for row in rows]
     given = postings(heads, counts, accounts, amounts, carried)
-    stored = [before, *(row["hash"] for row in rows)]
-    return [given.part(place, place + 1).hashes(stored[place])[0] for place in range(len(rows))]
+    stored = [before, *(row["hash"] for row in rows[:-1])]
+    return list(map(following, stored, given.contents()))
 
 
 def _carried(row: Any) -> Carried:

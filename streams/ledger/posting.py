@@ -10,9 +10,9 @@
 
 import struct
 from collections import ChainMap
-from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -23,7 +23,7 @@ import numpy as np
 
 from agents.ledger.accounts import Account
 from agents.ledger.refusals import AMOUNT, LIMIT, OTHER_CONTENT, REVERSED, UNKNOWN_ACCOUNT, WRONG_CURRENCY
-from agents.ledger.transfers import FIRST, Ints, Postings, Transfer, differences, postings
+from agents.ledger.transfers import FIRST, Ints, Postings, Transfer, differences, following, postings
 from streams.ledger import lookups
 from streams.ledger.opening import open_accounts
 from streams.ledger.running import running
@@ -148,7 +148,7 @@ class Ledger:
         return outcomes + await self._book_rows(given.part(first, len(given.heads)), last)
 
     async def _again(self, given: Postings, row: Any) -> Outcome:
-        if given.hashes(row["before"] or FIRST)[0] == row["hash"]:
+        if following(row["before"] or FIRST, next(given.contents())) == row["hash"]:
             return Outcome(row["number"], repeated=True)
         head = given.heads[0]
         there, legs = await lookups.booked(self._sql, row["number"])
@@ -165,26 +165,21 @@ class Ledger:
             return []
         try:
             async with self._sql.transaction():
-                hashes = await self._write(given, last)
+                reached = await self._write(given, last)
         except (asyncpg.CheckViolationError, asyncpg.NumericValueOutOfRangeError, asyncpg.UniqueViolationError, OverflowError) as fault:
             if count == 1:
                 return [await self._refused(given, fault)]
             half = count // 2
             return await self._book_rows(given.part(0, half), last) + await self._book_rows(given.part(half, count), last)
         first = last.number + 1
-        last.number, last.hash = last.number + count, hashes[-1]
+        last.number, last.hash = reached.number, reached.hash
         return [Outcome(number) for number in range(first, first + count)]
 
-    async def _write(self, given: Postings, last: _Last) -> list[bytes]:
-        hashes = given.hashes(last.hash)
-        counts = np.diff(given.starts)
-        numbers = np.arange(last.number + 1, last.number + 1 + len(hashes))
-        times = {ms: EPOCH + timedelta(milliseconds=ms) for ms in {head.booked_ms for head in given.heads}}
-        records = [
-            (number, h.id, h.kind, h.currency, h.effective, times[h.booked_ms], h.source, h.batch, h.position, h.reverses, made)
-            for number, h, made in zip(numbers.tolist(), given.heads, hashes, strict=True)
-        ]
-        await self._sql.copy_records_to_table("transfers", records=records, columns=_COLUMNS)
+    async def _write(self, given: Postings, last: _Last) -> _Last:
+        """Write everything; the last transfer then."""
+        reached, counts = replace(last), np.diff(given.starts)
+        numbers = np.arange(last.number + 1, last.number + 1 + len(counts))
+        await self._sql.copy_records_to_table("transfers", records=_records(given, reached), columns=_COLUMNS)
         order = np.argsort(given.accounts, kind="stable")
         accounts, amounts = given.accounts[order], given.amounts[order]
         changes = running(accounts, amounts)
@@ -202,7 +197,7 @@ class Ledger:
                 for place, one in given.carried.items()
             ]
             await self._sql.copy_records_to_table("carried", records=rows, columns=_CARRIED)
-        return hashes
+        return reached
 
     async def _refused(self, given: Postings, fault: Exception) -> Outcome:
         head = given.heads[0]
@@ -214,6 +209,15 @@ class Ledger:
         if not why:
             raise fault  # no rule of the ledger's: whoever made these legs is at fault
         return Outcome(None, rule=LIMIT, message=f"{head.id}: {why}")
+
+
+def _records(given: Postings, last: _Last) -> Iterator[tuple[Any, ...]]:
+    """Rows of transfers, made while the server takes in those before; `last` moves along."""
+    times = {ms: EPOCH + timedelta(milliseconds=ms) for ms in {head.booked_ms for head in given.heads}}
+    for h, content in zip(given.heads, given.contents(), strict=True):
+        last.number, last.hash = last.number + 1, following(last.hash, content)
+        known = times[h.booked_ms]
+        yield last.number, h.id, h.kind, h.currency, h.effective, known, h.source, h.batch, h.position, h.reverses, last.hash
 
 
 def _columns(transfers: Sequence[Transfer], accounts: Ints, amounts: Ints, without: Container[int]) -> Postings:

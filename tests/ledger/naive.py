@@ -147,7 +147,7 @@ class Naive:
         return ""
 
     def reverse(self, one: told.Reverse) -> str:
-        if one.name not in self.booked or one.name in self.reversed:
+        if one.name not in self.booked or one.name in self.reversed or one.name.startswith("release/"):
             return "reversed"
         legs, carried = self.booked[one.name]
         back: defaultdict[str, int] = defaultdict(int)

@@ -122,7 +122,7 @@ async def test_the_holders_at_the_record_date_are_paid_and_not_who_bought_later(
         (deposit("x", cents=2**63), "amount"),
         (deposit("x", cents=2**63 - 1), "amount"),  # the balance would be beyond 64 bits
         (deposit(cents=99), "other_content"),
-        (hold("x", cents=40_006), "limit"),
+        (hold("x", cents=41_006), "limit"),
         (pay_out(cents=50_001), "limit"),
         (withdraw(cents=2**40), "waits"),
         (repay(asset="loan-2", principal_cents=1), "never_sold"),
@@ -137,11 +137,12 @@ async def test_the_holders_at_the_record_date_are_paid_and_not_who_bought_later(
         (remit(cents=1), "more_than_owed"),
         (deposit("x", booked_ms=ms(DAY - timedelta(days=1))), "future"),
         (reverse("deposit/none"), "reversed"),
+        (reverse("release/r0"), "reversed"),
         (reverse("deposit/d1"), "limit"),  # the money is not in the wallet any more
     ],
 )
 async def test_bad_input_is_refused_by_its_rule_and_its_neighbours_go_through(desk, sql, bad, rule):
-    await done(desk, *SOLD)
+    await done(desk, *SOLD, release("r0"))
     before = await balances(sql)
     answers = await desk.take([deposit("n1", cents=5), bad, deposit("n2", cents=7)])
     assert rules(answers) == ["", rule, ""]

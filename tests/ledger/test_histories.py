@@ -136,5 +136,5 @@ class Histories(RuleBasedStateMachine):
 
 def test_random_histories_are_those_of_a_naive_ledger(sql_apart):
     Histories.loop, Histories.sql = sql_apart
-    few = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    few = settings(max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Histories, settings=few)
