@@ -42,12 +42,12 @@ def audit(dsn: str, anchor: tuple[int, str] | None, *, as_json: bool) -> int:
 async def _report(dsn: str, anchor: tuple[int, str] | None) -> Report:
     try:
         sql = await asyncpg.connect(dsn, timeout=5)  # of its own: a whole ledger takes longer than the pool's limit for an answer
+        try:
+            return await check_all(sql, anchor)
+        finally:
+            await sql.close()
     except AWAY as fault:
         raise terminal.away(dsn, fault) from fault
-    try:
-        return await check_all(sql, anchor)
-    finally:
-        await sql.close()
 
 
 def _table(report: Report) -> Table:

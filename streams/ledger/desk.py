@@ -21,7 +21,7 @@ from streams.ledger import reading
 from streams.ledger.lookups import HEAD
 from streams.ledger.posting import Ledger, Outcome
 
-RUN_ASSETS: Final = 250  # of one transaction: bounds its memory, and how long others wait
+RUN_ASSETS: Final = 100  # of one transaction: bounds its memory, and how long others wait (streams/store.py, LOCK_S)
 
 _ASSETS: Final = "SELECT originator, asset, currency FROM accounts WHERE kind = 'unsold' AND name = ANY($1::text[])"
 _BOOKED: Final = f"""
