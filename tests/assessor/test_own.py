@@ -27,7 +27,15 @@ def column(*schedules):
 
 
 def row(parts=PARTS, **more):
-    said = {"product": OWN.product, "currency": "EUR", "issued": number(ISSUED), "term_months": 12, "rate": 89_500, "grade": "A1"}
+    said = {
+        "product": OWN.product,
+        "product_version": OWN.version,
+        "currency": "EUR",
+        "issued": number(ISSUED),
+        "term_months": 12,
+        "rate": 89_500,
+        "grade": "A1",
+    }
     amounts = {"principal": sum(part[1] for part in parts), "outstanding": sum(part[1] for part in parts)}
     return {**said, **amounts, "schedule": column(parts)[0].as_py(), **more}
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from streams import logs
 from streams.embedded.errors import UserError
-from tests.bench import agents, assess, delivery, diff, latency, recovery, report, runner, scale, upload
+from tests.bench import agents, assess, delivery, diff, latency, ledger, recovery, report, runner, scale, upload
 from tests.bench.process import RunError
 
 
@@ -33,6 +33,7 @@ BENCHES: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     "pipeline": partial(compared, "pipeline", agents.pipeline),
     "single": partial(compared, "single", agents.single),
     "assess": assess.main,
+    "ledger": ledger.main,
     "upload": upload.main,
     "recovery": recovery.main,
     "latency": latency.main,
