@@ -1,7 +1,8 @@
 """A product: what business people configure of a kind of asset for sale, one YAML file each (`schemas/products/`).
 
 Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
-`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/limits.py`, `schemas/service.py`.
+`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/limits.py`, `schemas/attributes.py` (criteria),
+`schemas/service.py`.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from schemas import amortisation, kinds, risk
 from schemas import limits as bounds
 from schemas import pricing as prices
 from schemas.asset import CENTS_MAX
+from schemas.attributes import Attribute, available, chosen
+from schemas.attributes import faults as criteria_faults
 from schemas.service import Service
 from schemas.service import faults as service_faults
 
@@ -45,11 +48,22 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     pricing: prices.Pricing = prices.Pricing()
     limits: bounds.Limits = bounds.Limits()
     service: Service | None = None  # none: all of it is built in
+    criteria: Annotated[tuple[str, ...], msgspec.Meta(max_length=200)] | None = None  # attributes that investors may use; None: all
 
     @property
     def fees_bp(self) -> tuple[int, ...]:
         """What a buyer pays above the sell price, by group."""
         return tuple(self.pricing.fee_bp if group.fee_bp is None else group.fee_bp for group in self.groups)
+
+    @property
+    def available(self) -> dict[str, Attribute]:
+        """All that it could let investors use in their criteria, by name."""
+        return available(kinds.kind_of(self.document), self.product, [group.name for group in self.groups])
+
+    @property
+    def attributes(self) -> dict[str, Attribute]:
+        """What it lets them use."""
+        return chosen(self.criteria, self.available)
 
 
 def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -66,5 +80,6 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     yield from bounds.faults(product.limits)
     yield from prices.faults(product.pricing, [group.price_bp for group in product.groups], product.fees_bp)
     if not document:
+        yield from criteria_faults(product.criteria, product.available)
         columns = kinds.kind_of(product.document).columns
         yield from risk.faults(product.scorecard, product.logistic, product.grades, product.groups, columns)
