@@ -50,9 +50,9 @@ def _of_field(name: str, column: str) -> Attribute:
 
 
 _LOAN: Final = (
-    "product", "status", "country", "sale", "issued", "term_months", "rate", "principal", "outstanding", "days_past_due", "purpose", "grade",
-    "borrower_region", "borrower_home", "borrower_income", "borrower_employment_years", "borrower_debt_ratio", "borrower_delinquencies_2y",
-    "borrower_inquiries_12m",
+    "product", "status", "country", "sale", "issued", "term_months", "rate", "principal", "outstanding", "days_past_due", "purpose",
+    "grade", "borrower_region", "borrower_home", "borrower_income", "borrower_employment_years", "borrower_debt_ratio",
+    "borrower_delinquencies_2y", "borrower_inquiries_12m",
 )  # fmt: skip
 ASSET: Final = (
     _of_field("originator", "originator_id"),

@@ -41,6 +41,12 @@ def takes(criteria: Criteria, attributes: Mapping[str, int | str]) -> bool:
     return any(all(_fulfils(predicate, attributes.get(predicate.attribute)) for predicate in all_of) for all_of in criteria.any_of)
 
 
+def order(all_of: Conjunction) -> list[tuple[str, tuple[str, ...], bool, int, int]]:
+    """What conjunctions are sorted by."""
+    end = 2**63  # beyond any bound
+    return [(p.attribute, p.values, p.excluded, -end if p.low is None else p.low, end if p.high is None else p.high) for p in all_of]
+
+
 def _fulfils(predicate: Predicate, value: int | str | None) -> bool:
     """A predicate on a number is not fulfilled by a text, nor one on a text by a number."""
     if value is None:
