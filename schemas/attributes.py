@@ -11,21 +11,24 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from schemas.asset import CENTS_MAX, LOAN, Kind
+from schemas.criteria import TEXT_BYTES_MAX
 from schemas.kinds import AssetKind
 from schemas.repeated import repeated
 
 DAYS_PAST_DUE: Final = "days_past_due"
-TEXT_BYTES_MAX: Final = 256
-PPM_MAX: Final = 10**12  # of what is computed: a million times the whole
+PPM: Final = 1_000_000
+RETURN_PPM_MAX: Final = 10**12
+PRICE_BP_MAX: Final = 10**7
 SCORE_MAX: Final = 10**9
-PRICE_PPM: Final = 100  # of a basis point: prices are columns in basis points, attributes in parts per million as other shares
+BP: Final = 100  # parts per million: prices are columns in basis points, attributes in the unit of all shares
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """What criteria may say of an attribute: numbers in the unit of `kind` from `low` to `high`, both included and never to change.
 
-    `values` lists what a text may be, empty: any text. `source` is its column of ASSESSED; of a kind's own it is the path in the document.
+    `values` lists what a text may be, empty: any text. `source` is its column of ASSESSED, of which one is `scale` here; of a kind's own it
+    is the path in the document.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Attribute:
     low: int = 0
     high: int = CENTS_MAX
     values: tuple[str, ...] = ()
+    scale: int = 1
     own: bool = False
 
     @property
@@ -60,10 +64,10 @@ ASSET: Final = (
     Attribute("risk_group", Kind.TEXT, "risk_group"),
     Attribute("remaining_months", Kind.WHOLE, "remaining_months", high=_FIELDS["term_months"].high),
     Attribute("score", Kind.WHOLE, "score", -SCORE_MAX, SCORE_MAX),
-    Attribute("price", Kind.RATE, "price_bp", high=PPM_MAX),
-    Attribute("buyer_price", Kind.RATE, "buyer_price_bp", high=PPM_MAX),
-    Attribute("expected_loss", Kind.RATE, "expected_loss_ppm", high=PPM_MAX),
-    Attribute("expected_return", Kind.RATE, "expected_return_ppm", -PPM_MAX, PPM_MAX),
+    Attribute("price", Kind.RATE, "price_bp", high=PRICE_BP_MAX * BP, scale=BP),
+    Attribute("buyer_price", Kind.RATE, "buyer_price_bp", high=PRICE_BP_MAX * BP, scale=BP),
+    Attribute("expected_loss", Kind.RATE, "expected_loss_ppm", high=PPM),
+    Attribute("expected_return", Kind.RATE, "expected_return_ppm", -PPM, RETURN_PPM_MAX),
 )
 
 

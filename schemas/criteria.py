@@ -4,13 +4,18 @@ People and front ends write criteria in a language (`schemas/criteria.md`); here
 equal bytes, whoever wrote them and in whatever order, so that they can share one entry of an index.
 """
 
+import operator
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 
 CONJUNCTIONS_MAX: Final = 64  # of one criteria
 VALUES_MAX: Final = 1_000  # of all its sets together
+NAME_MAX: Final = 81  # of an attribute: a path in a document, two names of 40
+TEXT_BYTES_MAX: Final = 256  # of a value
+NUMBER_END: Final = 2**62  # every bound is below, so that it and one more still fit int64
 
 
 class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, order=True):
@@ -43,8 +48,41 @@ def takes(criteria: Criteria, attributes: Mapping[str, int | str]) -> bool:
 
 def order(all_of: Conjunction) -> list[tuple[str, tuple[str, ...], bool, int, int]]:
     """What conjunctions are sorted by."""
-    end = 2**63  # beyond any bound
-    return [(p.attribute, p.values, p.excluded, -end if p.low is None else p.low, end if p.high is None else p.high) for p in all_of]
+    last = 2**63  # no bound stands before the least, or after the greatest
+    return [(p.attribute, p.values, p.excluded, -last if p.low is None else p.low, last if p.high is None else p.high) for p in all_of]
+
+
+def fault(criteria: Criteria) -> str:
+    """Why criteria are not in normal form, empty if they are: anybody can write to a topic."""
+    found = criteria.any_of
+    if len(found) > CONJUNCTIONS_MAX:
+        return f"more than {CONJUNCTIONS_MAX} conjunctions"
+    if sum(len(one.values) for all_of in found for one in all_of) > VALUES_MAX:
+        return f"more than {VALUES_MAX} values"
+    if any(map(operator.ge, map(order, found), map(order, found[1:]))):
+        return "the conjunctions are not sorted, or one is there twice"
+    for all_of in found:
+        if any(one.attribute >= other.attribute for one, other in pairwise(all_of)):
+            return "the predicates of a conjunction are not sorted by attribute, or two are on one"
+        for why in filter(None, map(_predicate_fault, all_of)):
+            return why
+    return ""
+
+
+def _predicate_fault(one: Predicate) -> str:
+    named = f"{one.attribute[:64]!r}"
+    if not 0 < len(one.attribute) <= NAME_MAX:
+        return f"{named}: the name of an attribute has 1 to {NAME_MAX} characters"
+    if any(len(value.encode()) > TEXT_BYTES_MAX for value in one.values):
+        return f"{named}: a value longer than {TEXT_BYTES_MAX} bytes"
+    if any(value >= other for value, other in pairwise(one.values)):
+        return f"{named}: the values are not sorted, or one is there twice"
+    bounds = [bound for bound in (one.low, one.high) if bound is not None]
+    if bounds and (one.values or one.excluded):
+        return f"{named}: has values and bounds"
+    if any(abs(bound) >= NUMBER_END for bound in bounds) or bounds != sorted(bounds):
+        return f"{named}: the bounds are in the wrong order, or beyond {NUMBER_END}"
+    return ""
 
 
 def _fulfils(predicate: Predicate, value: int | str | None) -> bool:

@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from schemas.criteria import Criteria
+
 UPLOAD, INBOX, REPLAY, RESTART, DROP = "upload", "inbox", "replay", "restart", "drop"
 WAYS: Final = (UPLOAD, INBOX, REPLAY, RESTART, DROP)
 
@@ -69,18 +71,6 @@ class Repayment(Event, frozen=True, tag="repayment.reported"):
     fees_cents: int
     outstanding_cents: int
     batch: str
-
-
-class Criteria(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Which assets a bucket takes; an absent criterion takes all, but none that is past due. Bounds are included."""
-
-    risk_groups: tuple[str, ...] = ()
-    countries: tuple[str, ...] = ()
-    originators: tuple[str, ...] = ()
-    rate_ppm_min: int = 0
-    rate_ppm_max: int = 2_000_000
-    remaining_months_max: int = 600
-    days_past_due_max: int = 0
 
 
 class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

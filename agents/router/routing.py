@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agents.router.attributes import Told
 from agents.router.offers import Action, Standing, decide, unpack
 from schemas.asset import Sale, Status
 from schemas.catalog import Catalog
@@ -52,6 +53,7 @@ class Router:
 
     def __init__(self, catalog: Catalog) -> None:
         self._products = catalog.products
+        self._attributes = {name: tuple(product.attributes.values()) for name, product in catalog.products.items()}
         self._markets = {currency: place for place, currency in enumerate(catalog.markets)}
 
     def route(self, rows: pa.RecordBatch, table: Mapping[bytes, bytes], changes: dict[bytes, bytes | None]) -> list[list[Event]]:
@@ -63,8 +65,10 @@ class Router:
             UnknownProductError, UnknownMarketError: a row's product or currency is not in the catalog.
         """
         events: list[list[Event]] = [[] for _ in self._markets]
+        told = Told(rows, self._attributes)
         columns = (rows.column(name).to_numpy(zero_copy_only=False).tolist() for name in Version._fields)  # far faster than to_pylist
-        for one, offerable in zip(map(Version._make, zip(*columns, strict=True)), self._offerable(rows), strict=True):
+        versions = map(Version._make, zip(*columns, strict=True))
+        for place, (one, offerable) in enumerate(zip(versions, self._offerable(rows), strict=True)):
             key = f"{one.originator_id}/{one.asset_id}".encode()
             row = changes.get(key) or table.get(key)
             standing = unpack(row) if row else None
@@ -76,7 +80,7 @@ class Router:
             if standing and action in (Action.WITHDRAW, Action.MOVE):
                 events[standing.market].append(_withdrawn(one))
             if offerable:
-                events[market].append(self._offer(one, updated=action is Action.UPDATE))
+                events[market].append(self._offer(one, told.of(place), updated=action is Action.UPDATE))
         return events
 
     def _offerable(self, rows: pa.RecordBatch) -> list[bool]:
@@ -98,7 +102,7 @@ class Router:
             return self._markets[one.currency]
         raise UnknownMarketError(f"{_id(one)}: {one.currency!r} is no market; markets are {', '.join(self._markets)}")
 
-    def _offer(self, one: Version, *, updated: bool) -> SellOffer:
+    def _offer(self, one: Version, attributes: dict[str, int | str], *, updated: bool) -> SellOffer:
         product = self._products[one.product]
         return SellOffer(
             offer=_id(one),
@@ -121,6 +125,7 @@ class Router:
             buyer_price_bp=one.buyer_price_bp,
             fee_cents=product.pricing.fee_cents,
             product_version=one.product_version,
+            attributes=attributes,
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.trader import form, meaning, normal
-from agents.trader.expression import EVERYTHING, Ask, CriteriaError, Many, Node, Shape, Test, Word, asks
+from agents.trader.expression import Ask, CriteriaError, Many, Node, Shape, Test, Word, asks
 from schemas.attributes import DAYS_PAST_DUE, Attribute
 from schemas.criteria import VALUES_MAX, Criteria, Predicate
 
@@ -13,7 +13,7 @@ _DUE = Ask(Word(DAYS_PAST_DUE, Shape.WORD, ""), Test.AT_MOST)
 
 
 def read(given: Any, attributes: Mapping[str, Attribute]) -> Criteria:
-    """Criteria of a text, or of a JSON value. None: everything. What says nothing of days past due takes nothing that is past due.
+    """Criteria of a text, or of a JSON value. What says nothing of days past due takes nothing that is past due.
 
     Raises:
         CriteriaError: they are not in the language, or do not go with the attributes, or are too large, or take nothing.
@@ -23,7 +23,7 @@ def read(given: Any, attributes: Mapping[str, Attribute]) -> Criteria:
             return _checked(_parsed(given), attributes)
         except CriteriaError as fault:  # what is wrong with the meaning knows the place, not the text
             raise CriteriaError(fault.why, fault.place, given) from fault
-    return _checked(EVERYTHING if given is None else form.parse(given), attributes)
+    return _checked(form.parse(given), attributes)
 
 
 def _parsed(text: str) -> Node:

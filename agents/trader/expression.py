@@ -4,41 +4,45 @@ It has two written forms, the language (`language.py`) and JSON (`form.py`). Eac
 """
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 DEPTH_MAX: Final = 32
+KEYWORDS: Final = frozenset(("and", "or", "not", "but", "when", "between", "in", "is", "known", "everything"))
+BARE: Final = re.compile(r"[A-Za-z_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", re.ASCII)  # a text that needs no quotes, unless it is a keyword
+SHOWN: Final = 120  # characters of the line that an error shows
 
 Place = tuple[int, int] | str  # in a text, the first character and the one after the last; in JSON, the path
 
 
 class CriteriaError(ValueError):
-    """Criteria that cannot be taken: why, and where. In a text also line and column, both from 1, and the line with a mark below it."""
+    """Criteria that cannot be taken, and why.
 
-    def __init__(self, why: str, place: Place, text: str | None = None) -> None:
+    `path` leads to what is at fault in JSON. In a text it has `line` and `column`, both from 1, else 0, and `shown` is that line with a
+    mark below the place.
+    """
+
+    def __init__(self, why: str, place: Place, text: str = "") -> None:
         super().__init__(why)
         self.why, self.place = why, place
-        self.line = self.column = 0
-        self.shown = ""
-        if text is not None and not isinstance(place, str):
+        self.path, self.line, self.column, self.shown = "", 0, 0, ""
+        if isinstance(place, str):
+            self.path = place
+        else:
             self._locate(text, *place)
 
     def _locate(self, text: str, start: int, end: int) -> None:
-        before = text[:start]
-        begin = before.rfind("\n") + 1
-        self.line, self.column = before.count("\n") + 1, start - begin + 1
-        line = text[begin:].partition("\n")[0]
-        cut = max(0, start - begin - SHOWN // 2)
-        line, at = line[cut : cut + SHOWN].replace("\t", " ").rstrip("\r"), start - begin - cut
-        self.shown = f"{line}\n{' ' * at}{'^' * max(1, min(end - start, len(line) - at))}"
+        begin = text.rfind("\n", 0, start) + 1
+        self.line, self.column = text.count("\n", 0, start) + 1, start - begin + 1
+        cut = max(begin, start - SHOWN // 2)  # of a long line the part around the place
+        line = text[cut:].partition("\n")[0][:SHOWN].rstrip("\r").replace("\t", " ")
+        self.shown = f"{line}\n{' ' * (start - cut)}{'^' * max(1, min(end - start, len(line) - start + cut))}"
 
     def __str__(self) -> str:
-        where = f"line {self.line}, column {self.column}" if self.line else self.place
+        where = f"line {self.line}, column {self.column}" if self.line else self.path
         return f"{where}: {self.why}" if where else self.why
-
-
-SHOWN: Final = 120  # characters of a line
 
 
 class Shape(enum.StrEnum):

@@ -48,8 +48,6 @@ WORD: /[A-Za-z_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?(?![\w.-])/
 TEXT: /"([^"\\\r\n]|\\["\\])*"|'([^'\\\r\n]|\\['\\])*'/
 %ignore /[ \t\r\n]+/
 """
-KEYWORDS: Final = frozenset(("and", "or", "not", "but", "when", "between", "in", "is", "known", "everything"))
-BARE: Final = re.compile(r"[A-Za-z_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", re.ASCII)  # a text that needs no quotes, unless it is a keyword
 
 _SHAPES: Final = {
     "WORD": Shape.WORD, "TEXT": Shape.TEXT, "NUMBER": Shape.NUMBER, "PERCENTAGE": Shape.PERCENT, "DAY": Shape.DAY,

@@ -11,8 +11,8 @@ from typing import Final
 
 from agents.trader.expression import Ask, CriteriaError, Shape, Test, Word
 from schemas.asset import Kind
-from schemas.attributes import TEXT_BYTES_MAX, Attribute, nearest
-from schemas.criteria import Predicate
+from schemas.attributes import Attribute, nearest
+from schemas.criteria import TEXT_BYTES_MAX, Predicate
 from schemas.values import value_of, written
 
 BARE_RATE_MAX: Final = 2  # written without a sign of percentage: who writes 6 means 6 %, not 600 %

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agents.trader.language import BARE, KEYWORDS
+from agents.trader.expression import BARE, KEYWORDS
 from schemas.asset import Kind
 from schemas.attributes import Attribute
 from schemas.criteria import Conjunction, Criteria, Predicate

@@ -20,6 +20,7 @@ from streams.trace import difference
 from tests import loans
 from tests.database import feed, message
 from tests.invoices import catalog, day, encoded, invoice, money
+from tests.wanted import wants
 
 CATALOG = catalog()
 STAGES = [stage for agent in (intake, assessor, router, trader, matcher, confirmer) for stage in agent.stages(CATALOG)]
@@ -71,7 +72,7 @@ HOME = partition_of(asset_key(b"bluebird", b"INV1"), topics.INGEST.partitions)
 
 
 def portfolio(**criteria):
-    bucket = events.Bucket("invoices", 100, events.Criteria(**criteria))
+    bucket = events.Bucket("invoices", 100, wants(**criteria))
     return events.encode(events.Portfolio("short", "anna", 1, "EUR", 1_000_000, (bucket,), 500_000))
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from agents.confirmer.outcomes import investments
 from agents.matcher import rules
-from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Criteria, Proposal, ProposedBid, SellOffer, SellOfferWithdrawn
+from schemas.criteria import takes
+from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Proposal, ProposedBid, SellOffer, SellOfferWithdrawn
 
 M64 = 2**64 - 1
 
@@ -35,17 +36,6 @@ class Asset:
     @property
     def left(self):
         return self.offer.amount_cents - sum(cents for _, _, cents, *_ in self.held + self.sold) if self.offer else 0
-
-
-def fits(criteria: Criteria, offer: SellOffer) -> bool:
-    return (
-        (not criteria.risk_groups or offer.risk_group in criteria.risk_groups)
-        and (not criteria.countries or offer.country in criteria.countries)
-        and (not criteria.originators or offer.originator in criteria.originators)
-        and criteria.rate_ppm_min <= offer.rate_ppm <= criteria.rate_ppm_max
-        and offer.remaining_months <= criteria.remaining_months_max
-        and offer.days_past_due <= criteria.days_past_due_max
-    )
 
 
 def tie(buy_offer: str, sell_offer: str) -> int:
@@ -174,7 +164,7 @@ class NaiveBook:
     def largest_bid(self, asset, buy):
         """Every amount is tried: the largest that breaks no rule, or 0."""
         bids = asset.held + asset.sold
-        if asset.offer is None or not fits(buy.offer.criteria, asset.offer):
+        if asset.offer is None or not takes(buy.offer.criteria, asset.offer.attributes):
             return 0
         bidders = [name for name, *_ in bids] + asset.released
         if buy.offer.offer in bidders or len(bidders) >= rules.BIDS_MAX:
