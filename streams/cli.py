@@ -12,6 +12,7 @@ from schemas.asset import VERSION_END
 from schemas.yamls import CatalogError
 from streams import checkout, modelling
 from streams import settings as settings_module
+from streams.criteria_command import criteria
 from streams.embedded.errors import UserError
 from streams.model_command import model_service
 from streams.replay import replay
@@ -185,6 +186,7 @@ main.add_command(replay)
 for command in (modelling.tape, modelling.calibrate, modelling.model_report):
     main.add_command(command)
 main.add_command(model_service)
+main.add_command(criteria)
 
 
 def _settings(**over: object) -> Settings:
