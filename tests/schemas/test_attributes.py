@@ -46,7 +46,7 @@ def test_a_list_is_what_investors_may_use_and_days_past_due():
 @pytest.mark.parametrize(
     ("names", "place", "message"),
     [
-        (["rate", "colour"], 2, r"0.yaml:\d+: criteria\[1\]: 'colour': there is no such attribute; there are borrower_debt_ratio, "),
+        (["rate", "zzz"], 2, r"0.yaml:\d+: criteria\[1\]: 'zzz': there is no such attribute; there are borrower_debt_ratio, "),
         (
             ["remaining_month"],
             1,
