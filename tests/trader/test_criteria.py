@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from agents.trader import wording
 from agents.trader.criteria import read
 from schemas.catalog import attributes_of
