@@ -1,8 +1,8 @@
 """A product: what business people configure of a kind of asset for sale, one YAML file each (`schemas/products/`).
 
 Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
-`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/limits.py`, `schemas/attributes.py` (criteria),
-`schemas/service.py`.
+`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/limits.py`, `schemas/sale.py`, `schemas/agreements.py`,
+`schemas/attributes.py` (criteria), `schemas/service.py`.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,13 @@ import msgspec
 from schemas import amortisation, kinds, risk
 from schemas import limits as bounds
 from schemas import pricing as prices
+from schemas.agreements import Needed
+from schemas.agreements import faults as agreement_faults
 from schemas.asset import CENTS_MAX
 from schemas.attributes import Attribute, available, chosen
 from schemas.attributes import faults as criteria_faults
+from schemas.sale import WAYS
+from schemas.sale import faults as sale_faults
 from schemas.service import Service
 from schemas.service import faults as service_faults
 
@@ -47,6 +51,8 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     document: kinds.Lines = ()  # none: that of a loan
     pricing: prices.Pricing = prices.Pricing()
     limits: bounds.Limits = bounds.Limits()
+    sale: tuple[str, ...] = WAYS  # those that its assets may have
+    agreements: Needed = Needed()
     service: Service | None = None  # none: all of it is built in
     criteria: Annotated[tuple[str, ...], msgspec.Meta(max_length=200)] | None = None  # attributes that investors may use; None: all
 
@@ -78,6 +84,8 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     if product.bid_cents_min > product.bid_cents_max:
         yield "bid_cents_min", "must not be above bid_cents_max"
     yield from bounds.faults(product.limits)
+    yield from sale_faults(product.sale, () if document else product.document)
+    yield from agreement_faults(product.agreements)
     yield from prices.faults(product.pricing, [group.price_bp for group in product.groups], product.fees_bp)
     if not document:
         yield from criteria_faults(product.criteria, product.available)

@@ -52,7 +52,7 @@ def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[M
             effects.records.append(dead_letter(message, reason, message.value[where:], batch=batch, originator=originator, position=where))
             counts[batch, originator][REJECTED] += 1
     partition = messages[0].partition
-    found = difference(documents, table, partition, topics.INGEST.partitions, catalog.products)
+    found = difference(documents, table, partition, topics.INGEST.partitions, catalog.products, catalog.originators)
     for (source, outcome), count in found.outcomes.items():
         delivery = deliveries[source]
         counts[delivery.batch, delivery.originator][outcome] += count

@@ -15,6 +15,7 @@ import xxhash
 from agents.intake.kinds import not_known, read
 from agents.intake.limits import beyond
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
+from schemas.agreements import Signers, lacking
 from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, REJECTED, STALE, UNCHANGED, Change, Status
 from schemas.columns import CHANGED
 from schemas.kinds import kind_of
@@ -24,6 +25,10 @@ from streams.partition import asset_key, partitions_of
 from streams.supersession import Supersession
 
 KEY_BYTES_MAX: Final = 64 + 1 + 64  # two ids of the contract
+NOBODY: Final[Signers] = {}
+
+Table = Mapping[bytes, bytes]
+Products = Mapping[str, Product]
 
 
 class Document(NamedTuple):
@@ -67,9 +72,13 @@ class Difference:
 
 
 def difference(
-    documents: Sequence[Document], table: Mapping[bytes, bytes], partition: int, partitions: int, products: Mapping[str, Product]
+    documents: Sequence[Document], table: Table, partition: int, partitions: int, products: Products, originators: Signers = NOBODY
 ) -> Difference:
-    """Compare `documents` with `table`, the rows of `partition` of `partitions`."""
+    """Compare `documents` with `table`, the rows of `partition` of `partitions`.
+
+    A product that needs agreements takes new assets of those `originators` alone that have signed them. What is known already goes on:
+    repayments and recalls are wanted whatever was signed, and the router does not offer it.
+    """
     found = Difference()
     changed = _differing(documents, table, partition, partitions, found)
     if changed:
@@ -77,16 +86,14 @@ def difference(
         for i, name, reason in decoded.faults:
             key, _, document = changed[i]
             _refuse(found, document, key, name, reason)
-        _versions(found, [changed[i] for i in decoded.rows.tolist()], decoded.columns, table, products)
+        _versions(found, [changed[i] for i in decoded.rows.tolist()], decoded.columns, table, products, originators)
     return found
 
 
 Candidate = tuple[bytes, bytes, Document]  # key, digest, document
 
 
-def _differing(
-    documents: Sequence[Document], table: Mapping[bytes, bytes], partition: int, partitions: int, found: Difference
-) -> list[Candidate]:
+def _differing(documents: Sequence[Document], table: Table, partition: int, partitions: int, found: Difference) -> list[Candidate]:
     """The documents whose digest is not the table's, or whose asset already stands among them."""
     changed: list[Candidate] = []
     seen: set[bytes] = set()
@@ -110,7 +117,7 @@ def _differing(
     return _at_home(changed, table, partition, partitions, found)
 
 
-def _at_home(changed: list[Candidate], table: Mapping[bytes, bytes], partition: int, partitions: int, found: Difference) -> list[Candidate]:
+def _at_home(changed: list[Candidate], table: Table, partition: int, partitions: int, found: Difference) -> list[Candidate]:
     """Those that belong in this partition: what the table has was asked before."""
     new = [i for i, (key, _, document) in enumerate(changed) if key not in table and _may_travel(key, document)]
     if not new:
@@ -127,7 +134,7 @@ def _may_travel(key: bytes, document: Document) -> bool:
 
 
 def _versions(
-    found: Difference, accepted: Sequence[Candidate], columns: pa.RecordBatch, table: Mapping[bytes, bytes], products: Mapping[str, Product]
+    found: Difference, accepted: Sequence[Candidate], columns: pa.RecordBatch, table: Table, products: Products, originators: Signers
 ) -> None:
     """Give each accepted document its version, in order; `columns` has a row for each."""
     products_of, currencies_of, statuses_of = (_texts(columns[name]) for name in ("product", "currency", "status"))
@@ -146,6 +153,9 @@ def _versions(
         row = rows.get(key) or table.get(key)
         if row is None and document.supersedes:
             _count(found, document.source, STALE)
+            continue
+        if row is None and (unsigned := _unsigned(known, document, originators)):
+            _refuse(found, document, key, "product", f"{product!r} needs agreements that are not signed: {unsigned}")
             continue
         if row is None:
             version = Version(document, Latest(digest, 1, terms, _CODES[status], *numbers), Change.CREATED, (0, 0, 0, 0))
@@ -204,6 +214,11 @@ def _unknown(product: str, known: Product | None) -> tuple[str, str]:
     if known is None:
         return "product", not_known(product)
     return kind_of(known.document).path("currency"), f"must be {known.currency} for product {product!r}"
+
+
+def _unsigned(product: Product, document: Document, originators: Signers) -> str:
+    needed = product.agreements.originator
+    return ", ".join(lacking(needed, document.originator.decode(), originators)) if needed else ""
 
 
 def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.RecordBatch:

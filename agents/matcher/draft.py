@@ -11,7 +11,6 @@ from agents.matcher.book import Book
 from agents.matcher.columns import Columns
 from agents.matcher.lot import Lot
 from agents.matcher.rows import Asset, Bid, Buy
-from schemas.criteria import takes
 from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, MarketEvent, Proposal, ProposedBid, SellOffer, SellOfferWithdrawn
 
 TURN: Final = 64  # buy offers put in order at once at first; most sell offers need no more
@@ -167,7 +166,7 @@ class Draft:
 
     def _takes(self, buy: Buy, slot: int) -> bool:
         offer = self._lot(self._sell_side.name(slot)).row.offer
-        return offer is not None and takes(buy.offer.criteria, offer.attributes)
+        return offer is not None and fit.fits(buy.offer, offer)
 
     def _bid(self, lot: Lot, buy: Buy, cents: int) -> None:
         buy.served = self._now

@@ -1,4 +1,4 @@
-"""Rule 1 over columns: which buy offers a sell offer fits. Buy offers of equal criteria share one number, and are looked at once."""
+"""Rule 1 over columns. Buy offers of equal criteria and agreements share one number, and are looked at once."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,24 +10,33 @@ from agents.matcher.columns import Column, Columns
 from agents.matcher.rows import Asset, Buy
 from agents.matcher.rules import digest
 from schemas.criteria import Criteria, takes
-from schemas.events import SellOffer
+from schemas.events import BuyOffer, SellOffer
 
-BUYS: Final = ("open", "bid_max", "served", "placed", "digest", "criteria")
+BUYS: Final = ("open", "bid_max", "served", "placed", "digest", "wants")
 SELLS: Final = ("left", "amount", "bid_min", "since")
 
 
+def fits(buy: BuyOffer, sell: SellOffer) -> bool:
+    """Rule 1."""
+    return set(sell.agreements) <= set(buy.agreements) and takes(buy.criteria, sell.attributes)
+
+
 class Wanted:
-    """The numbers of distinct criteria. They only say which are equal: nothing of the book depends on them."""
+    """The numbers of distinct criteria with agreements. They only say which are equal: nothing of the book depends on them."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Criteria, int] = {}
+        self._numbers: dict[tuple[Criteria, tuple[str, ...]], int] = {}
+        self._offers: list[BuyOffer] = []  # one of each number
 
-    def number(self, criteria: Criteria) -> int:
-        return self._numbers.setdefault(criteria, len(self._numbers))
+    def number(self, offer: BuyOffer) -> int:
+        number = self._numbers.setdefault((offer.criteria, offer.agreements), len(self._offers))
+        if number == len(self._offers):
+            self._offers.append(offer)
+        return number
 
-    def taking(self, offer: SellOffer) -> NDArray[np.bool_]:
-        """By number: do the criteria take the sell offer?"""
-        return np.array([takes(criteria, offer.attributes) for criteria in self._numbers], np.bool_)
+    def taking(self, sell: SellOffer) -> NDArray[np.bool_]:
+        """By number: does the sell offer fit?"""
+        return np.array([fits(offer, sell) for offer in self._offers], np.bool_)
 
 
 def write_buy(columns: Columns, slot: int, buy: Buy, wanted: Wanted) -> None:
@@ -38,7 +47,7 @@ def write_buy(columns: Columns, slot: int, buy: Buy, wanted: Wanted) -> None:
         "served": buy.served,
         "placed": buy.placed,
         "digest": digest(buy.offer.offer),
-        "criteria": wanted.number(buy.offer.criteria),
+        "wants": wanted.number(buy.offer),
     }
     for name, number in row.items():
         columns.write(name)[slot] = number
@@ -56,7 +65,7 @@ def write_sell(columns: Columns, slot: int, asset: Asset, left: int) -> None:
 def buys(columns: Columns, wanted: Wanted, offer: SellOffer, least: int) -> NDArray[np.bool_]:
     """By slot: the buy offers that the sell offer fits and that could afford `least` cents."""
     found: NDArray[np.bool_] = np.minimum(columns["open"], columns["bid_max"]) >= least
-    return found & wanted.taking(offer)[columns["criteria"]]
+    return found & wanted.taking(offer)[columns["wants"]]
 
 
 def sells(columns: Columns | Mapping[str, Column], affordable: int) -> NDArray[np.bool_]:

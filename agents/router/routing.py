@@ -1,7 +1,7 @@
 """From assessed columns to the events of each market, and the table rows that remember them. Pure.
 
-An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, and it is not later
-than its product allows.
+An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, it is not later
+than its product allows, and its originator has signed what its product needs.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from agents.router.attributes import Told
 from agents.router.offers import Action, Standing, decide, unpack
+from schemas.agreements import lacking
 from schemas.asset import Sale, Status
 from schemas.catalog import Catalog
 from schemas.events import SellOffer, SellOfferWithdrawn
@@ -49,11 +50,12 @@ class Version(NamedTuple):
 
 
 class Router:
-    """The catalog, ready to route: `days_past_due_max` and bids of each product, the place of each market."""
+    """The catalog, ready to route: what each product says of offers, what its originators have signed, the place of each market."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._products = catalog.products
         self._attributes = {name: tuple(product.attributes.values()) for name, product in catalog.products.items()}
+        self._originators = catalog.originators
         self._markets = {currency: place for place, currency in enumerate(catalog.markets)}
 
     def route(self, rows: pa.RecordBatch, table: Mapping[bytes, bytes], changes: dict[bytes, bytes | None]) -> list[list[Event]]:
@@ -68,11 +70,12 @@ class Router:
         told = Told(rows, self._attributes)
         columns = (rows.column(name).to_numpy(zero_copy_only=False).tolist() for name in Version._fields)  # far faster than to_pylist
         versions = map(Version._make, zip(*columns, strict=True))
-        for place, (one, offerable) in enumerate(zip(versions, self._offerable(rows), strict=True)):
+        for place, (one, sellable) in enumerate(zip(versions, self._offerable(rows), strict=True)):
             key = f"{one.originator_id}/{one.asset_id}".encode()
             row = changes.get(key) or table.get(key)
             standing = unpack(row) if row else None
             market = self._market(one)
+            offerable = sellable and self._signed(one)
             action = decide(standing, one.version, market, offerable=offerable)
             if action is Action.NOTHING:
                 continue
@@ -96,6 +99,10 @@ class Router:
             return self._products[product].days_past_due_max
         row = pc.index(rows.column("product"), product).as_py()
         raise UnknownProductError(product, *(rows.column(name)[row].as_py() for name in ("originator_id", "asset_id", "version")))
+
+    def _signed(self, one: Version) -> bool:
+        needed = self._products[one.product].agreements.originator
+        return not needed or not lacking(needed, one.originator_id, self._originators)
 
     def _market(self, one: Version) -> int:
         if one.currency in self._markets:
@@ -125,6 +132,7 @@ class Router:
             buyer_price_bp=one.buyer_price_bp,
             fee_cents=product.pricing.fee_cents,
             product_version=one.product_version,
+            agreements=product.agreements.investor,
             attributes=attributes,
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 
-from schemas.catalog import Originator
+from schemas.catalog import Investor, Originator
 from schemas.kinds import AssetKind, kind_of
 from schemas.product import Product
 from streams.gateway.database import Database
@@ -57,6 +57,7 @@ class Gateway:
     secret: str
     originators: dict[str, Originator]
     products: dict[str, Product]
+    investors: dict[str, Investor]
     limits: Limits
     outlet: Outlet
     database: Database

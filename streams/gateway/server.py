@@ -62,6 +62,7 @@ def app(settings: Settings, limits: Limits) -> Starlette:
         settings.secret,
         catalog.originators,
         catalog.products,
+        catalog.investors,
         limits,
         outlet,
         database,

@@ -1,6 +1,7 @@
 """What an investor wants, from HTTP to its topic."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,33 @@ async def test_a_portfolio_is_closed_in_its_market(client, published):
     assert (closed.portfolio, closed.investor, closed.currency, closed.closed) == ("p1", "ann", "EUR", True)
     assert closed.version > first["version"]
     assert gap.fault(closed, topics.MARKETS) == "", "the trader takes it"
+
+
+async def test_the_answer_says_which_products_the_investor_may_not_buy_for_want_of_which_agreements(serve, kafka, published, tmp_path):
+    shipped = Path(schemas.__file__).parent
+    shutil.copytree(shipped / "products", tmp_path / "products")
+    shutil.copy(shipped / "originators.yaml", tmp_path)
+    with (tmp_path / "products" / "consumer-loan-eur.yaml").open("a") as product:
+        product.write("agreements: {investor: [risk-notice-2026, kyc]}\n")
+    (tmp_path / "investors.yaml").write_text(
+        "- {investor: ann, agreements: {kyc: 2026-03-02, risk-notice-2026: 2026-03-02}}\n- {investor: ben, agreements: {kyc: 2026-03-02}}\n"
+    )
+    async with serve(kafka, catalog=tmp_path) as client:
+        told = [await place(client, BODY, who) for who in ("ann", "ben", "cy")]
+        told += [await place(client, {**BODY, "currency": "USD"}, "cy"), await place(client, {**BODY, "closed": True}, "cy")]
+    records = sorted(await published(topics.PORTFOLIOS, 5), key=lambda record: json.loads(record.value)["version"])
+    assert [response.status_code for response in told] == [202] * 5
+    answers = [response.json() for response in told]
+    lacking = [answer.pop("lacking", None) for answer in answers]
+    assert lacking == [
+        None,
+        [{"product": "consumer-loan-eur", "agreements": ["risk-notice-2026"]}],
+        [{"product": "consumer-loan-eur", "agreements": ["risk-notice-2026", "kyc"]}],
+        None,
+        None,
+    ]
+    placed = [json.loads(record.value) for record in records]
+    assert [{**answer, "buckets": ()} for answer in answers] == [{**one, "buckets": ()} for one in placed], "the portfolio itself is the same"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", json.dumps({**BODY, "currency": "XXX", "size": 7}).encode()])

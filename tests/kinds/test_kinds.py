@@ -89,6 +89,18 @@ def test_a_document_that_contradicts_itself_is_refused_by_file_and_field(lines, 
         parsed(lines)
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [(LINES, "all_or_none"), (changed("sale", value=..., path="way", choices=["all_or_none"]), "all_or_none")],
+    ids=["constant", "choices"],
+)
+def test_documents_that_all_say_a_way_of_sale_that_the_product_has_not_are_a_fault_of_the_file(lines, said):
+    place = next(n for n, line in enumerate(lines) if line.get("as") == "sale")
+    with pytest.raises(CatalogError, match=rf"^p.yaml:\d+: document\[{place}\]: as sale {said}: the product's sale is only partial"):
+        parsed(lines, sale=["partial"])
+    assert parsed(lines, sale=["all_or_none"])
+
+
 def test_the_lines_on_the_page_are_those_of_the_file():
     (block,) = re.findall(r"```yaml\n(.+?)```", (SHIPPED / "asset.md").read_text(), re.DOTALL)
     for line in yaml.safe_load(block)["document"]:

@@ -25,9 +25,9 @@ def sell_withdrawn(asset="a1", version=2, originator="harbor"):
     return SellOfferWithdrawn(f"{originator}/{asset}/{version}", originator, asset, version, "recalled")
 
 
-def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", **criteria):
+def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", agreements=(), **criteria):
     offer = f"{investor}/{portfolio}/{version}/{bucket}"
-    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, wants(**criteria))
+    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, wants(**criteria), agreements)
 
 
 def released(offer: SellOffer, *numbers):
@@ -102,6 +102,7 @@ _sells = st.fixed_dictionaries(
         "remaining_months": st.sampled_from([1, 1, 1, 2]),
         "days_past_due": st.sampled_from([0, 0, 0, 1]),
         "all_or_none": st.booleans(),
+        "agreements": st.sampled_from([(), (), (), ("x",), ("x", "y"), ("z",)]),
     }
 )
 _buys = st.fixed_dictionaries(
@@ -118,6 +119,7 @@ _buys = st.fixed_dictionaries(
         "risk_groups": _some,
         "countries": st.sampled_from([(), (), ("A",)]),
         "originators": st.sampled_from([(), (), (), (), ("harbor",), ("prairie",)]),
+        "agreements": st.sampled_from([(), ("x",), ("y", "x"), ("x", "y", "z"), ("x", "y", "z")]),
     }
 )
 _sell_ends = st.fixed_dictionaries({"asset": st.sampled_from(ASSETS), "rise": _rise, "end": st.just("sell")})

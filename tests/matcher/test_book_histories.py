@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import Asset as NaiveAsset
 from naive import Buy as NaiveBuy
-from naive import NaiveBook
+from naive import NaiveBook, fits
 
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
-from schemas.criteria import takes
 from schemas.events import BuyOffer, SellOffer
 
 
@@ -44,7 +43,7 @@ def test_the_rules_hold_after_every_input(history):
 
 def assert_sound(market, sells, buys):
     for one in market.investments:
-        assert takes(buys[one.buy_offer].criteria, sells[one.sell_offer].attributes), "nothing is bid that does not match"
+        assert fits(buys[one.buy_offer], sells[one.sell_offer]), "nothing is bid that does not match"
     assert len({one.investment for one in market.investments}) == len(market.investments)
     _, held_by, assets = market.summary()
     held: dict[str, int] = {}

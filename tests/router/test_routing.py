@@ -1,11 +1,16 @@
+from datetime import date
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from router_rows import assessed
 
 from agents.router.offers import Standing, unpack
 from agents.router.routing import Router, UnknownMarketError
+from schemas.agreements import Needed
+from schemas.catalog import Originator
 from schemas.events import SellOffer, SellOfferWithdrawn
 from schemas.product import UnknownProductError
 from streams.effects import Table
@@ -13,6 +18,7 @@ from tests.rows import CATALOG
 
 ROUTER = Router(CATALOG)
 EUR, USD, GBP = range(3)
+DAY = date(2026, 1, 15)
 KEY = b"bluebird/L1"
 OPEN = {KEY: Standing(is_open=True, market=USD, version=1).pack()}
 EUROS = {"currency": "EUR", "product": "consumer-loan-eur"}
@@ -76,6 +82,28 @@ def test_an_asset_is_as_late_as_its_own_product_allows():
     rows = [{"asset_id": str(n), "days_past_due": n // 2, **(EUROS if n % 2 else {})} for n in range(14)]
     events = strict.route(assessed(*rows), {}, {})
     assert ([one.days_past_due for one in events[EUR]], [one.days_past_due for one in events[USD]]) == ([0, 1, 2, 3, 4, 5], [0])
+
+
+NEEDS = Needed(originator=("servicing-2026",), investor=("risk-notice-2026", "k-y-c"))
+
+
+@pytest.mark.parametrize(("agreements", "offers"), [({}, 0), ({"other": DAY}, 0), ({"servicing-2026": DAY}, 1)], ids=str)
+def test_an_asset_is_offered_if_its_originator_has_signed_what_its_product_needs(agreements, offers):
+    usd = replace(CATALOG.products["consumer-loan-usd"], agreements=NEEDS)
+    listed = {**CATALOG.originators, "bluebird": Originator("bluebird", "B", agreements=agreements)}
+    router = Router(replace(CATALOG, products={**CATALOG.products, usd.product: usd}, originators=listed))
+    rows = [{}, {"asset_id": "L2", **EUROS}, {"originator_id": "harbor"}, {"originator_id": "gone"}]
+    events = router.route(assessed(*rows), {}, {})
+    assert [[(one.offer, one.agreements) for one in market] for market in events[:2]] == [
+        [("bluebird/L2/1", ())],
+        [("bluebird/L1/1", ("risk-notice-2026", "k-y-c"))] * offers,
+    ]
+    changes = {}
+    events = router.route(assessed({"version": 2, "change": "repayment_reported"}), OPEN, changes)
+    assert [type(one) for one in events[USD]] == [SellOffer if offers else SellOfferWithdrawn], (
+        "what is on offer ends with its next version"
+    )
+    assert unpack(changes[KEY]).is_open == bool(offers)
 
 
 def test_an_offer_after_a_withdrawal_is_a_first_one_again():

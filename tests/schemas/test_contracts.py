@@ -7,6 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import bson
+import msgspec
 import pytest
 from bson import json_util
 from bson.decimal128 import Decimal128
@@ -14,6 +15,7 @@ from bson.decimal128 import Decimal128
 import schemas
 from agents.intake import delivery
 from agents.intake.diff import Document, difference
+from schemas.agreements import Needed
 from schemas.asset import DEPTH_MAX, DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN, LOAN, Change, Kind
 from streams import document, topics
 from streams.decode import decode
@@ -69,9 +71,15 @@ def book() -> list[bytes]:
 FIRST = bson.decode(book()[0])
 
 
+EUR = CATALOG.products["consumer-loan-eur"]
+PARTS = msgspec.structs.replace(EUR, product="parts-eur", sale=("partial",))
+SERVICED = msgspec.structs.replace(EUR, product="serviced-eur", agreements=Needed(originator=("servicing-2026",)))
+PRODUCTS = {**CATALOG.products, "parts-eur": PARTS, "serviced-eur": SERVICED}
+
+
 def difference_of(*documents: bytes):
     """What intake finds when bluebird sends `documents` in turn, each compared with those before."""
-    return difference([Document(data, b"bluebird", 0, 0) for data in documents], {}, 0, 1, CATALOG.products)
+    return difference([Document(data, b"bluebird", 0, 0) for data in documents], {}, 0, 1, PRODUCTS, CATALOG.originators)
 
 
 def test_the_table_of_fields_is_that_of_the_code():
@@ -150,7 +158,9 @@ REFUSED = [
     bson.encode({**FIRST, "asset_id": "loan 7"}),
     bson.encode({**FIRST, "originator_id": "harbor"}),
     bson.encode({**FIRST, "product": "car-lease"}),
+    bson.encode({**FIRST, "product": "serviced-eur"}),
     bson.encode({**FIRST, "currency": "USD"}),
+    bson.encode({**FIRST, "product": "parts-eur", "sale": "all_or_none"}),
     bson.encode({**FIRST, "status": "ok"}),
     bson.encode({**FIRST, "principal": 12000.0}),
     bson.encode({**FIRST, "outstanding": Decimal128("NaN")}),
