@@ -1,8 +1,8 @@
 """The columns of `assets.changed` and `assets.assessed`: a message is one Arrow IPC stream with one record batch, a row an asset version.
 
 The first part of a row is the asset document's fields (`schemas/asset.py`), by column name, for all kinds of assets; then what a kind has
-besides, its attributes, as JSON in the words of its documents (null for loans, which have none; `schemas/kinds.py`); then what intake
-knows of the change (CHANGE), then what the assessor found (ASSESSMENT).
+besides, its attributes, as JSON in the words of its documents (null for loans, which have none; `schemas/kinds.py`); then what the proof of
+its schedule found; then what intake knows of the change (CHANGE), then what the assessor found (ASSESSMENT).
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,11 @@ from typing import Final
 
 import pyarrow as pa
 
-from schemas.asset import LOAN, Kind
+from schemas.asset import LINE, LOAN, Kind
 
-ARROW: Final = {kind: pa.string() if kind is Kind.TEXT else pa.int64() for kind in Kind}
+LINES: Final = pa.list_(pa.struct([pa.field(f.column, pa.int64()) for f in LINE]))
+DIFFERENCES: Final = pa.list_(pa.struct([pa.field(name, pa.int64()) for name in ("line", "principal", "interest")]))
+ARROW: Final = {**dict.fromkeys(Kind, pa.int64()), Kind.TEXT: pa.string(), Kind.SCHEDULE: LINES}
 
 CHANGE: Final = (
     pa.field("version", pa.int32(), nullable=False),  # 1, 2, 3 … of the asset, without gaps
@@ -29,6 +31,7 @@ ASSESSMENT: Final = (
     pa.field("remaining_months", pa.int64(), nullable=False),  # instalments still to come, one a month
     pa.field("instalment_cents", pa.int64(), nullable=False),  # 0 where all is paid with the last
     pa.field("last_instalment_cents", pa.int64(), nullable=False),  # takes the rounding residual
+    pa.field("residual_cents", pa.int64()),  # that residual (`cashflow.CashFlow`); null: by a schedule or a service that is not ours
     pa.field("interest_cents", pa.int64(), nullable=False),  # of all instalments of the original schedule
     pa.field("score", pa.int64(), nullable=False),  # points of the product's scorecard
     pa.field("risk_group", pa.string(), nullable=False),
@@ -46,8 +49,12 @@ BUILT_IN: Final = "built_in"
 FALLBACK: Final = "built_in (fallback)"  # the product has a service, which gave no answer
 
 ATTRIBUTES: Final = pa.field("attributes", pa.string())
+# The document's schedule less the computed one, cents: the lines that differ, from 0. Null where it names no convention.
+SCHEDULE_DIFFERENCES: Final = pa.field("schedule_differences", DIFFERENCES)
 
-CHANGED: Final = pa.schema([*(pa.field(f.column, ARROW[f.kind], nullable=not f.required) for f in LOAN), ATTRIBUTES, *CHANGE])
+CHANGED: Final = pa.schema(
+    [*(pa.field(f.column, ARROW[f.kind], nullable=not f.required) for f in LOAN), ATTRIBUTES, SCHEDULE_DIFFERENCES, *CHANGE]
+)
 ASSESSED: Final = pa.schema([*CHANGED, *ASSESSMENT])
 
 

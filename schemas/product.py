@@ -1,8 +1,8 @@
 """A product: what business people configure of a kind of asset for sale, one YAML file each (`schemas/products/`).
 
 Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
-`schemas/amortisation.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/limits.py`, `schemas/sale.py`, `schemas/agreements.py`,
-`schemas/attributes.py` (criteria), `schemas/service.py`.
+`schemas/amortisation.py`, `schemas/proof.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/limits.py`, `schemas/sale.py`,
+`schemas/agreements.py`, `schemas/attributes.py` (criteria), `schemas/service.py`.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,12 @@ from typing import Annotated
 
 import msgspec
 
-from schemas import amortisation, kinds, risk
+from schemas import amortisation, kinds, proof, risk
 from schemas import limits as bounds
 from schemas import pricing as prices
 from schemas.agreements import Needed
 from schemas.agreements import faults as agreement_faults
+from schemas.amortisation import OWN_SCHEDULE
 from schemas.asset import CENTS_MAX
 from schemas.attributes import Attribute, available, chosen
 from schemas.attributes import faults as criteria_faults
@@ -54,6 +55,7 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     sale: tuple[str, ...] = WAYS  # those that its assets may have
     agreements: Needed = Needed()
     service: Service | None = None  # none: all of it is built in
+    schedule_proof: proof.ScheduleProof | None = None  # none: no convention is known by which schedules could be proved
     criteria: Annotated[tuple[str, ...], msgspec.Meta(max_length=200)] | None = None  # attributes that investors may use; None: all
 
     @property
@@ -79,6 +81,10 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     if product.currency not in markets:
         yield "currency", f"{product.currency!r} is no market; markets are {', '.join(markets)}"
     yield from amortisation.faults(product.amortisation)
+    if not document and product.amortisation.kind == OWN_SCHEDULE and "schedule" not in kinds.kind_of(product.document).sources:
+        yield "amortisation.kind", f"{OWN_SCHEDULE} needs a line of the document `as: schedule`"
+    if product.schedule_proof:
+        yield from proof.faults(product.schedule_proof)
     if product.service:
         yield from service_faults(product.service)
     if product.bid_cents_min > product.bid_cents_max:

@@ -12,7 +12,7 @@ from agents.assessor.answers import Answer
 from agents.assessor.valuation import Valuer
 from schemas.columns import ASSESSED, BUILT_IN, FALLBACK
 from schemas.product import Product, UnknownProductError
-from schemas.service import CLASSIFICATION
+from schemas.service import CASH_FLOW, CLASSIFICATION
 
 Said = Mapping[str, Answer | str]  # by product, what its service says of all rows of it in their order, or why it says nothing
 
@@ -55,6 +55,8 @@ class Assessor:
         found = valuer.value(rows, graded)
         if answer:
             found |= {name: pa.array(values, ASSESSED.field(name).type) for name, values in answer.columns.items()}
+            if answer.predicts == CASH_FLOW:  # the residual of instalments that are not ours is not known
+                found["residual_cents"] = pa.nulls(rows.num_rows, pa.int64())
         model = answer.model if answer else BUILT_IN if said is None else FALLBACK
         found["model"] = pa.array([model]).take(pa.array(np.zeros(rows.num_rows, np.int64)))
         return pa.RecordBatch.from_arrays([*rows.columns, *(found[name] for name in ASSESSED.names[len(rows.columns) :])], schema=ASSESSED)

@@ -14,10 +14,11 @@ import xxhash
 
 from agents.intake.kinds import not_known, read
 from agents.intake.limits import beyond
+from agents.intake.schedules import check
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
 from schemas.agreements import Signers, lacking
 from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, REJECTED, STALE, UNCHANGED, Change, Status
-from schemas.columns import CHANGED
+from schemas.columns import CHANGED, SCHEDULE_DIFFERENCES
 from schemas.kinds import kind_of
 from schemas.product import Product
 from streams.frames import identify
@@ -140,7 +141,9 @@ def _versions(
     products_of, currencies_of, statuses_of = (_texts(columns[name]) for name in ("product", "currency", "status"))
     updated = columns["updated_at"].fill_null(ABSENT).to_numpy().tolist()
     numbers_of = zip(*(columns[name].to_numpy().tolist() for name in (*PAYMENTS, "term_months")), updated, strict=True)
-    rows, versions, keep, outside = found.rows, found.versions, [], beyond(columns, products)
+    refused, differences = check(columns, products)
+    columns = columns.append_column(SCHEDULE_DIFFERENCES, differences)
+    rows, versions, keep, outside = found.rows, found.versions, [], refused | beyond(columns, products)
     each = zip(accepted, digests_of_terms(columns), products_of, currencies_of, statuses_of, numbers_of, strict=True)
     for i, ((key, digest, document), terms, product, currency, status, numbers) in enumerate(each):
         known = products.get(product)

@@ -24,7 +24,7 @@ from streams.frames import FrameError
 from streams.store import migrate
 from tests.database import database, empty_database
 from tests.dry_run.system import System
-from tests.loans import encoded, loan, paid
+from tests.loans import encoded, loan, paid, schedule
 from tests.rows import CATALOG
 
 __all__ = ["database", "empty_database"]
@@ -187,8 +187,9 @@ documents = st.fixed_dictionaries(
         "purpose": st.none() | st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=16),
         "borrower": st.just(...) | st.just({"income": Decimal128("1"), "employment_years": 0, "home": "rent"}),
         "instalment": st.none() | cents,
+        "schedule": st.sampled_from([schedule(36, 2_800_000), schedule(36, 2_800_000, interest=7)]),
     },
-)
+).map(lambda one: {name: value for name, value in one.items() if name != "schedule" or not one.keys() & {"term_months", "issued"}})
 examples = iter(range(10**9))
 
 
