@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from schemas.agreements import Signed
+from schemas.attributes import Attribute, conflicts, united
 from schemas.pricing import Fee
 from schemas.product import Product, faults
 from schemas.published import Products
@@ -82,6 +83,8 @@ def parse(
             raise source.fault("product", f"{product.product!r} is defined twice")
         if product.service and (other := _in_lane(product.service.lane, known.values())):
             raise source.fault("service.lane", f"{product.service.lane} is that of {other}; each product has one of its own")
+        for path, why in _conflicts(product, known.values()):
+            raise source.fault(path, why)
         known[product.product] = product
     return Catalog(Products(known), {one.originator: one for one in listed}, markets, _investors(*investors))
 
@@ -99,6 +102,20 @@ def _strangers(product: Product, names: set[str]) -> Iterator[tuple[str, str]]:
     """Originators with grades of their own whom nobody knows: a slip would have their loans graded as all others'."""
     for who in (product.grades.originators if product.grades else {}).keys() - names:
         yield f"grades.originators.{who}", f"no such originator; there are {', '.join(sorted(names))}"
+
+
+def _conflicts(product: Product, others: Iterable[Product]) -> Iterator[tuple[str, str]]:
+    """Attributes of another type than in another product of the market: criteria speak of all products of a market alike."""
+    for other in others:
+        if other.currency == product.currency:
+            for name, kind in conflicts(product.attributes, other.attributes):
+                path = "document" if product.criteria is None else f"criteria[{product.criteria.index(name)}]"
+                yield path, f"{name}: is a {kind} in {other.product}; leave it out of the criteria of one, or name the field differently"
+
+
+def attributes_of(market: str, products: Iterable[Product], originators: Iterable[str]) -> dict[str, Attribute]:
+    """What criteria may use in a market, by name; nothing where it has no product."""
+    return united([product.attributes for product in products if product.currency == market], sorted(originators))
 
 
 def _in_lane(lane: int, products: Iterable[Product]) -> str | None:

@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from schemas.criteria import Criteria
+
 UPLOAD, INBOX, REPLAY, RESTART, DROP = "upload", "inbox", "replay", "restart", "drop"
 WAYS: Final = (UPLOAD, INBOX, REPLAY, RESTART, DROP)
 
@@ -71,18 +73,6 @@ class Repayment(Event, frozen=True, tag="repayment.reported"):
     batch: str
 
 
-class Criteria(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Which assets a bucket takes; an absent criterion takes all, but none that is past due. Bounds are included."""
-
-    risk_groups: tuple[str, ...] = ()
-    countries: tuple[str, ...] = ()
-    originators: tuple[str, ...] = ()
-    rate_ppm_min: int = 0
-    rate_ppm_max: int = 2_000_000
-    remaining_months_max: int = 600
-    days_past_due_max: int = 0
-
-
 class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     name: str
     share_percent: int
@@ -126,6 +116,7 @@ class SellOffer(Event, frozen=True, tag="sell_offer.placed"):
     fee_cents: int = 0  # of each investment, besides
     product_version: int | None = None  # that the asset was assessed by; None in offers from before it was told
     agreements: tuple[str, ...] = ()  # that an investor must have signed to buy it
+    attributes: dict[str, int | str] = {}  # what criteria may ask, by name, in its unit; what the asset does not have is left out
 
 
 class SellOfferWithdrawn(Event, frozen=True, tag="sell_offer.withdrawn"):

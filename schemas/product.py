@@ -2,7 +2,7 @@
 
 Each system's part of the file has a module of its own, which says what is wrong with it: `schemas/kinds.py` (document),
 `schemas/amortisation.py`, `schemas/proof.py`, `schemas/risk.py`, `schemas/pricing.py`, `schemas/limits.py`, `schemas/sale.py`,
-`schemas/agreements.py`, `schemas/service.py`.
+`schemas/agreements.py`, `schemas/attributes.py` (criteria), `schemas/service.py`.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,8 @@ from schemas.agreements import Needed
 from schemas.agreements import faults as agreement_faults
 from schemas.amortisation import OWN_SCHEDULE
 from schemas.asset import CENTS_MAX
+from schemas.attributes import Attribute, available, chosen
+from schemas.attributes import faults as criteria_faults
 from schemas.sale import WAYS
 from schemas.sale import faults as sale_faults
 from schemas.service import Service
@@ -57,11 +59,22 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     agreements: Needed = Needed()
     service: Service | None = None  # none: all of it is built in
     schedule_proof: proof.ScheduleProof | None = None  # none: no convention is known by which schedules could be proved
+    criteria: Annotated[tuple[str, ...], msgspec.Meta(max_length=200)] | None = None  # attributes that investors may use; None: all
 
     @property
     def fees_bp(self) -> tuple[int, ...]:
         """What a buyer pays above the sell price, by group."""
         return tuple(self.pricing.fee_bp if group.fee_bp is None else group.fee_bp for group in self.groups)
+
+    @property
+    def available(self) -> dict[str, Attribute]:
+        """All that it could let investors use in their criteria, by name."""
+        return available(kinds.kind_of(self.document), self.product, [group.name for group in self.groups])
+
+    @property
+    def attributes(self) -> dict[str, Attribute]:
+        """What it lets them use."""
+        return chosen(self.criteria, self.available)
 
 
 def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -84,5 +97,6 @@ def faults(product: Product, markets: tuple[str, ...]) -> Iterator[tuple[str, st
     yield from agreement_faults(product.agreements)
     yield from prices.faults(product.pricing, [group.price_bp for group in product.groups], product.fees_bp)
     if not document:
+        yield from criteria_faults(product.criteria, product.available)
         columns = kinds.kind_of(product.document).columns
         yield from risk.faults(product.scorecard, product.logistic, product.grades, product.groups, columns)

@@ -13,6 +13,7 @@ from schemas.yamls import CatalogError
 from streams import checkout, modelling
 from streams import settings as settings_module
 from streams.allocation_command import allocation_report
+from streams.criteria_command import criteria
 from streams.embedded.errors import UserError
 from streams.ledger import commands as ledger_commands
 from streams.model_command import model_service
@@ -193,6 +194,7 @@ for command in (modelling.tape, modelling.calibrate, modelling.model_report):
 main.add_command(model_service)
 main.add_command(products)
 main.add_command(allocation_report)
+main.add_command(criteria)
 
 
 def _call(where: str, *arguments: Any, **named: Any) -> Any:

@@ -21,7 +21,7 @@ class Book:
         self.holding: dict[str, set[str]] = {}  # buy offer -> the assets where bids of it are held
         self.buy_side = Side(Columns(fit.BUYS))
         self.sell_side = Side(Columns(fit.SELLS))
-        self.values = fit.Values()
+        self.wanted = fit.Wanted()
         self._holders: dict[str, list[str]] = {}  # asset -> the buy offers whose bids it holds
 
     def apply(self, changed: Mapping[bytes, bytes | None]) -> None:
@@ -55,7 +55,7 @@ class Book:
         buy = self.buys[offer] = rows.decode_buy(value)
         slot = self.buy_side.slot(offer)
         if slot is None:
-            fit.write_buy(columns, self.buy_side.take(offer), buy, self.values)
+            fit.write_buy(columns, self.buy_side.take(offer), buy, self.wanted)
         else:
             columns.write("open")[slot] = buy.open_cents
             columns.write("served")[slot] = buy.served
@@ -73,6 +73,6 @@ class Book:
                 self.holding.setdefault(holder, set()).add(key)
         if lot.left:
             slot = self.sell_side.slot(key)
-            fit.write_sell(self.sell_side.columns, self.sell_side.take(key) if slot is None else slot, lot.row, lot.left, self.values)
+            fit.write_sell(self.sell_side.columns, self.sell_side.take(key) if slot is None else slot, lot.row, lot.left)
         elif (slot := self.sell_side.free(key)) is not None:
             self.sell_side.columns.write("left")[slot] = 0

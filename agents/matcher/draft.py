@@ -72,7 +72,7 @@ class Draft:
         if self._find(offer.offer) is not None or offer.version <= self._withdrawn_version(_portfolio(offer)):
             return
         buy = self._buys[offer.offer] = Buy(offer, self._now, self._now)
-        fit.write_buy(self._buy_side.columns, self._buy_side.take(offer.offer), buy, self._book.values)
+        fit.write_buy(self._buy_side.columns, self._buy_side.take(offer.offer), buy, self._book.wanted)
         self._meet_sells(buy)
 
     def _withdraw(self, event: BuyOfferWithdrawn) -> None:
@@ -121,7 +121,7 @@ class Draft:
         if offer is not None:
             columns = self._buy_side.columns
             least = rules.least_cents(lot.left, offer.bid_cents_min)
-            found = np.flatnonzero(fit.buys(columns, self._book.values, offer, least))
+            found = np.flatnonzero(fit.buys(columns, self._book.wanted, offer, least))
             for slots in _in_turn(columns, found, rules.digest(offer.offer)):
                 self._serve(lot, slots)
                 if not lot.left:
@@ -150,7 +150,8 @@ class Draft:
         """Rule 5: the open money of a buy offer meets all sell offers that fit."""
         columns = self._sell_side.columns
         affordable = min(buy.open_cents, buy.offer.bid_cents_max)
-        slots = np.flatnonzero(fit.sells(columns, self._book.values, buy.offer.criteria, buy.offer.agreements, affordable))
+        slots = np.flatnonzero(fit.sells(columns, affordable))
+        slots = slots[[self._takes(buy, slot) for slot in slots.tolist()]] if slots.size else slots
         left, amount = columns["left"][slots], columns["amount"][slots]
         order = np.lexsort((columns["since"][slots], -((amount - left) * 10_000 // amount)))
         for slot in slots[order].tolist():
@@ -162,6 +163,10 @@ class Draft:
                 if not buy.open_cents:
                     break
         self._show_buy(buy)
+
+    def _takes(self, buy: Buy, slot: int) -> bool:
+        offer = self._lot(self._sell_side.name(slot)).row.offer
+        return offer is not None and fit.fits(buy.offer, offer)
 
     def _bid(self, lot: Lot, buy: Buy, cents: int) -> None:
         buy.served = self._now
@@ -193,7 +198,7 @@ class Draft:
         if lot.left:
             slot = self._sell_side.slot(lot.key)
             slot = self._sell_side.take(lot.key) if slot is None else slot
-            fit.write_sell(self._sell_side.columns, slot, lot.row, lot.left, self._book.values)
+            fit.write_sell(self._sell_side.columns, slot, lot.row, lot.left)
 
     def _show_buy(self, buy: Buy) -> None:
         slot = self._buy_side.slot(buy.offer.offer)

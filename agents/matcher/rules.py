@@ -1,6 +1,6 @@
 """The rules of the match, all of them, first form. A market has one log; its order is the truth and nothing else decides.
 
-1. **Who fits.** A sell offer fits a buy offer if every criterion of the buy offer takes it; bounds are included, an empty set takes all.
+1. **Who fits.** A sell offer fits a buy offer if the buy offer's criteria take its attributes: `schemas.criteria.takes`.
    And the buy offer has all `agreements` of the sell offer.
 2. **How much.** A bid is at least `bid_cents_min` and at most `bid_cents_max` of the sell offer, at most what is left of the asset and what
    is open of the buy offer, and leaves nothing or at least `bid_cents_min` on offer: it gives way so far as it must. Where less than
@@ -41,17 +41,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas import criteria
 from schemas.agreements import AGREEMENTS_MAX
 from schemas.asset import CENTS_MAX
-from schemas.events import BuyOffer, Criteria, SellOffer
+from schemas.events import BuyOffer, SellOffer
 
 # A bid of a proposal is at most 2 * TEXT_BYTES_MAX, since a buy offer's id has the other texts in it, and 105 bytes of names, digits and
-# signs; so 1,500 of them and a sell offer (7 texts, 50 agreements, 400 bytes) are 941 kB of a message's MiB. A row takes 60 bytes less for
-# each.
+# signs; so 1,500 of them and a sell offer (7 texts, 50 agreements, its attributes, 400 bytes) are 1,007 kB of a message's MiB. A row takes
+# 60 bytes less for each.
 BIDS_MAX: Final = 1_500
 VERSION_MAX: Final = 2**53  # a portfolio's counts microseconds
 TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer, as JSON
-VALUES_MAX: Final = 1_000  # of a set in criteria
+ATTRIBUTES_BYTES_MAX: Final = 64 * 1024  # of a sell offer, as JSON
+NUMBER_END: Final = 2**62  # of an attribute
 
 
 def bid_cents(left: int, smallest: int, largest: int, affordable: int) -> int:
@@ -91,32 +93,38 @@ def fault(offer: SellOffer | BuyOffer, market: str) -> str:
         return f"currency: {offer.currency!r}; this market is {market}"
     if isinstance(offer, SellOffer):
         odd = "" if offer.bid_cents_min <= offer.bid_cents_max else "bid_cents_min: exceeds bid_cents_max"
-        return _out_of_bounds(offer) or _of_set("agreements", offer.agreements, AGREEMENTS_MAX) or odd
+        return _out_of_bounds(offer) or _agreements_fault(offer) or odd or _attributes_fault(offer.attributes)
     if offer.offer != f"{offer.investor}/{offer.portfolio}/{offer.version}/{offer.bucket}":
         return "offer: is not investor/portfolio/version/bucket"
-    criteria = offer.criteria
-    sets = {"risk_groups": criteria.risk_groups, "countries": criteria.countries, "originators": criteria.originators}
-    odd = next(filter(None, (_of_set(f"criteria.{name}", values, VALUES_MAX) for name, values in sets.items())), "")
-    odd = odd or _of_set("agreements", offer.agreements, AGREEMENTS_MAX)
-    return odd or _out_of_bounds(offer) or _out_of_bounds(criteria, "criteria.")
+    why = criteria.fault(offer.criteria)
+    return _out_of_bounds(offer) or _agreements_fault(offer) or (why and f"criteria: {why}")
 
 
-def _of_set(path: str, values: tuple[str, ...], most: int) -> str:
-    if len(values) > most:
-        return f"{path}: more than {most} values"
-    return f"{path}: a value longer than {TEXT_BYTES_MAX} bytes" if any(_json_bytes(value) > TEXT_BYTES_MAX for value in values) else ""
+def _agreements_fault(offer: SellOffer | BuyOffer) -> str:
+    if len(offer.agreements) > AGREEMENTS_MAX:
+        return f"agreements: more than {AGREEMENTS_MAX} values"
+    odd = any(_json_bytes(name) > TEXT_BYTES_MAX for name in offer.agreements)
+    return f"agreements: a value longer than {TEXT_BYTES_MAX} bytes" if odd else ""
 
 
-def _out_of_bounds(part: SellOffer | BuyOffer | Criteria, path: str = "") -> str:
-    """The first number or text of a part that is out of its bounds."""
+def _attributes_fault(attributes: dict[str, int | str]) -> str:
+    for name, value in attributes.items():
+        if isinstance(value, int) and abs(value) >= NUMBER_END:
+            return f"attributes.{name[:TEXT_BYTES_MAX]}: {value} is beyond {NUMBER_END}"
+    size = len(msgspec.json.encode(attributes))
+    return f"attributes: {size} bytes; at most {ATTRIBUTES_BYTES_MAX}" if size > ATTRIBUTES_BYTES_MAX else ""
+
+
+def _out_of_bounds(part: SellOffer | BuyOffer) -> str:
+    """The first number or text of an offer that is out of its bounds."""
     numbers, texts = _FIELDS[type(part)]
     for name, low in numbers:
         high = VERSION_MAX if name == "version" else CENTS_MAX
         if not low <= getattr(part, name) <= high:
-            return f"{path}{name}: {getattr(part, name)} is not between {low} and {high}"
+            return f"{name}: {getattr(part, name)} is not between {low} and {high}"
     for name in texts:
         if _json_bytes(getattr(part, name)) > TEXT_BYTES_MAX:
-            return f"{path}{name}: longer than {TEXT_BYTES_MAX} bytes"
+            return f"{name}: longer than {TEXT_BYTES_MAX} bytes"
     return ""
 
 
@@ -125,11 +133,11 @@ def _json_bytes(text: str) -> int:
     return len(msgspec.json.encode(text)) - 2
 
 
-def _fields(part: type[SellOffer | BuyOffer | Criteria]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
+def _fields(part: type[SellOffer | BuyOffer]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
     """A part's numbers, each with its least value, and its texts."""
     fields = msgspec.structs.fields(part)
     return tuple((f.name, int(f.name in POSITIVE)) for f in fields if f.type is int), tuple(f.name for f in fields if f.type is str)
 
 
 POSITIVE: Final = ("version", "bid_cents_min", "bid_cents_max")
-_FIELDS: Final = {part: _fields(part) for part in (SellOffer, BuyOffer, Criteria)}
+_FIELDS: Final = {part: _fields(part) for part in (SellOffer, BuyOffer)}

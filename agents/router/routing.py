@@ -4,16 +4,19 @@ An asset is offerable if it is current or late, something is outstanding, at lea
 than its product allows, and its originator has signed what its product needs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from agents.router.attributes import Told
 from agents.router.offers import Action, Standing, decide, unpack
 from schemas.agreements import lacking
 from schemas.asset import Sale, Status
+from schemas.attributes import Attribute
 from schemas.catalog import Catalog
 from schemas.columns import by_product
 from schemas.events import SellOffer, SellOfferWithdrawn
@@ -55,6 +58,7 @@ class Router:
 
     def __init__(self, catalog: Catalog) -> None:
         self._products = Products.of(catalog.products)
+        self._attributes: dict[tuple[str, int], tuple[Attribute, ...]] = {}  # of each version of a product, when it is met
         self._originators = catalog.originators
         self._markets = {currency: place for place, currency in enumerate(catalog.markets)}
 
@@ -67,8 +71,11 @@ class Router:
             UnknownProductError, UnknownMarketError: a row is by a version of a product that is not known, or its currency is no market.
         """
         events: list[list[Event]] = [[] for _ in self._markets]
+        products, places = by_product(rows, self._products)
+        told = Told(rows, [self._attributes_of(product) for product in products], places)
         columns = (rows.column(name).to_numpy(zero_copy_only=False).tolist() for name in Version._fields)  # far faster than to_pylist
-        for one, sellable in zip(map(Version._make, zip(*columns, strict=True)), self._offerable(rows), strict=True):
+        versions = map(Version._make, zip(*columns, strict=True))
+        for place, (one, sellable) in enumerate(zip(versions, _offerable(rows, products, places), strict=True)):
             key = f"{one.originator_id}/{one.asset_id}".encode()
             row = changes.get(key) or table.get(key)
             standing = unpack(row) if row else None
@@ -81,16 +88,14 @@ class Router:
             if standing and action in (Action.WITHDRAW, Action.MOVE):
                 events[standing.market].append(_withdrawn(one))
             if offerable:
-                events[market].append(self._offer(one, updated=action is Action.UPDATE))
+                events[market].append(self._offer(one, told.of(place), updated=action is Action.UPDATE))
         return events
 
-    def _offerable(self, rows: pa.RecordBatch) -> list[bool]:
-        products, places = by_product(rows, self._products)
-        allowed = np.array([product.days_past_due_max for product in products], np.int64)
-        outstanding, remaining, late = (rows.column(name).to_numpy() for name in ("outstanding", "remaining_months", "days_past_due"))
-        for_sale = pc.is_in(rows.column("status"), FOR_SALE).to_numpy(zero_copy_only=False)
-        every: list[bool] = (for_sale & (outstanding > 0) & (remaining >= 1) & (late <= allowed[places])).tolist()
-        return every
+    def _attributes_of(self, product: Product) -> tuple[Attribute, ...]:
+        version = product.product, product.version
+        if version not in self._attributes:
+            self._attributes[version] = tuple(product.attributes.values())
+        return self._attributes[version]
 
     def _signed(self, one: Version) -> bool:
         needed = self._product(one).agreements.originator
@@ -98,7 +103,7 @@ class Router:
 
     def _product(self, one: Version) -> Product:
         product = self._products.version(one.product, one.product_version)
-        assert product is not None, "_offerable has met it"
+        assert product is not None, "by_product has met it"
         return product
 
     def _market(self, one: Version) -> int:
@@ -106,7 +111,7 @@ class Router:
             return self._markets[one.currency]
         raise UnknownMarketError(f"{_id(one)}: {one.currency!r} is no market; markets are {', '.join(self._markets)}")
 
-    def _offer(self, one: Version, *, updated: bool) -> SellOffer:
+    def _offer(self, one: Version, attributes: dict[str, int | str], *, updated: bool) -> SellOffer:
         product = self._product(one)
         return SellOffer(
             offer=_id(one),
@@ -130,7 +135,16 @@ class Router:
             fee_cents=product.pricing.fee_cents,
             product_version=one.product_version,
             agreements=product.agreements.investor,
+            attributes=attributes,
         )
+
+
+def _offerable(rows: pa.RecordBatch, products: Sequence[Product], places: NDArray[np.int64]) -> list[bool]:
+    allowed = np.array([product.days_past_due_max for product in products], np.int64)
+    outstanding, remaining, late = (rows.column(name).to_numpy() for name in ("outstanding", "remaining_months", "days_past_due"))
+    for_sale = pc.is_in(rows.column("status"), FOR_SALE).to_numpy(zero_copy_only=False)
+    every: list[bool] = (for_sale & (outstanding > 0) & (remaining >= 1) & (late <= allowed[places])).tolist()
+    return every
 
 
 def _withdrawn(one: Version) -> SellOfferWithdrawn:

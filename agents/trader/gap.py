@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.asset import CENTS_MAX
+from schemas.criteria import fault as criteria_fault
 from schemas.events import BuyOffer, BuyOfferWithdrawn, Portfolio
 
 BUCKETS_MAX: Final = 50
@@ -109,6 +110,7 @@ def _money_faults(portfolio: Portfolio, names: Sequence[str]) -> tuple[tuple[boo
         (not 0 < portfolio.bid_cents_max <= CENTS_MAX, f"bid_cents_max: {portfolio.bid_cents_max}; must be 1 to {CENTS_MAX}"),
         (len(names) > BUCKETS_MAX, f"buckets: {len(names)}; at most {BUCKETS_MAX}"),
         (len(set(names)) < len(names), "buckets: two have the same name"),
+        *((bool(why), f"buckets: {one.name}: criteria: {why}") for one in portfolio.buckets if (why := criteria_fault(one.criteria))),
         (min(percents, default=0) < 0 or sum(percents) != 100, f"buckets: the shares add up to {sum(percents)}; must be 100, none below 0"),
     )
 

@@ -5,11 +5,15 @@ from typing import Any, Final
 
 INVESTORS: Final = 300
 SEED: Final = 7
-STYLES: Final[dict[str, list[tuple[str, int, list[str], str]]]] = {
-    "steady": [("core", 60, ["A", "B"], "0.05"), ("income", 40, ["C", "D"], "0.09")],
-    "balanced": [("safe", 40, ["A", "B"], "0.05"), ("middle", 40, ["C", "D"], "0.09"), ("bold", 20, ["E", "F"], "0.14")],
-    "bold": [("middle", 30, ["C", "D"], "0.10"), ("high", 70, ["E", "F"], "0.15")],
-    "open": [("everything", 100, [], "0.05")],
+STYLES: Final[dict[str, list[tuple[str, int, str]]]] = {
+    "steady": [("core", 60, "risk_group in (A, B) and rate >= 5%"), ("income", 40, "risk_group in (C, D) and rate >= 9%")],
+    "balanced": [
+        ("safe", 40, "risk_group in (A, B) and rate >= 5%"),
+        ("middle", 40, "risk_group in (C, D) and rate >= 9%"),
+        ("bold", 20, "risk_group in (E, F) and rate >= 14%"),
+    ],
+    "bold": [("middle", 30, "risk_group in (C, D) and rate >= 10%"), ("high", 70, "risk_group in (E, F) and rate >= 15%")],
+    "open": [("everything", 100, "rate >= 5%")],
 }
 
 
@@ -20,8 +24,8 @@ def portfolios() -> dict[str, dict[str, Any]]:
     for number in range(1, INVESTORS + 1):
         style = rng.choice(list(STYLES))
         buckets = [
-            {"name": name, "share_percent": share, "criteria": {"risk_groups": groups, "rate_min": rate, "days_past_due_max": 15}}
-            for name, share, groups, rate in STYLES[style]
+            {"name": name, "share_percent": share, "criteria": f"{criteria} and days_past_due <= 15"}
+            for name, share, criteria in STYLES[style]
         ]
         size = f"{rng.randrange(20, 200)}000.00"
         placed[f"investor-{number:03}"] = {

@@ -11,7 +11,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from agents.matcher import fit, rules
-from schemas.events import BuyOffer, Criteria, SellOffer, decode_market
+from schemas.criteria import Criteria
+from schemas.events import BuyOffer, SellOffer, decode_market
+from streams.dry_run.asked import Asked
 
 KINDS_MAX: Final = 5_000  # of buy offers that are compared with every sell offer, those with the most money
 PORTFOLIOS: Final = 500  # that are read at a time
@@ -46,7 +48,6 @@ class Demand:
         ordered = sorted(kinds.items(), key=lambda item: -item[1].open_cents)
         self._kinds = ordered[:KINDS_MAX]
         self.unexamined = sum(money.buy_offers for _, money in ordered[KINDS_MAX:])
-        self._values = fit.Values()
         self._taken: defaultdict[tuple[str, str], set[Kind]] = defaultdict(set)  # (product, risk group)
 
     def meet(self, offers: Sequence[SellOffer]) -> None:
@@ -57,11 +58,15 @@ class Demand:
         for market, some in by_market.items():
             groups = list(dict.fromkeys((offer.product, offer.risk_group) for offer in some))
             codes = np.array([groups.index((offer.product, offer.risk_group)) for offer in some], np.int64)
-            columns = self._columns(some)
+            asked = Asked([offer.attributes for offer in some])
+            columns = {"left": np.array([o.amount_cents for o in some]), "bid_min": np.array([o.bid_cents_min for o in some])}
+            needed = list(dict.fromkeys(offer.agreements for offer in some))
+            needs = np.array([needed.index(offer.agreements) for offer in some], np.int64)
             for kind, _ in self._kinds:
                 if kind.currency == market:
-                    takes = fit.sells(columns, self._values, kind.criteria, kind.agreements, kind.affordable_cents)
-                    for code in np.flatnonzero(np.bincount(codes[takes], minlength=len(groups))).tolist():
+                    signed = np.array([set(names) <= set(kind.agreements) for names in needed])[needs]
+                    taken = signed & fit.sells(columns, kind.affordable_cents) & asked.taken(kind.criteria)
+                    for code in np.flatnonzero(np.bincount(codes[taken], minlength=len(groups))).tolist():
                         self._taken[groups[code]].add(kind)
 
     def money(self, chosen: Callable[[str, str], bool]) -> Money:
@@ -71,13 +76,6 @@ class Demand:
         for kind, money in self._kinds:
             total = total.and_(money) if kind in takers else total
         return total
-
-    def _columns(self, offers: Sequence[SellOffer]) -> dict[str, Any]:
-        rows = [(o.amount_cents, o.amount_cents, o.bid_cents_min, o.rate_ppm, o.remaining_months, o.days_past_due) for o in offers]
-        numbers = dict(zip(("left", "amount", "bid_min", "rate", "months", "days"), np.array(rows, np.int64).T, strict=True))
-        texts = {name: [self._values.number(name, getattr(offer, name)) for offer in offers] for name in fit.SETS}
-        texts["agreements"] = [self._values.agreements(offer.agreements) for offer in offers]
-        return {**numbers, **{name: np.array(numbers_of, np.int64) for name, numbers_of in texts.items()}}
 
 
 async def read(connection: Any, bid_cents_min: int) -> Demand:

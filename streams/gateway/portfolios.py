@@ -1,14 +1,20 @@
 """`POST /portfolios` and `DELETE /portfolios/{portfolio}`: what an investor wants."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from agents.trader import wording
+from agents.trader.expression import CriteriaError
 from agents.trader.portfolio import PortfolioError, parse
 from schemas.agreements import lacking
+from schemas.attributes import Attribute
+from schemas.catalog import attributes_of
 from schemas.events import Portfolio, encode
 from streams import topics
 from streams.effects import Record
@@ -26,12 +32,16 @@ async def place(request: Request) -> Response:
     """Place a portfolio, or a new version of it; 202 with the portfolio as it was placed, and what it does not buy and why."""
     investor, gateway = require(caller(request), "investor"), gateway_of(request)
     body = await small_body(request, gateway.limits.json_bytes)
-    try:
-        portfolio = parse(body, investor, _version(), topics.MARKETS)
-    except PortfolioError as fault:
-        raise ProblemError(422, "invalid-portfolio", "Nothing was placed.", errors=fault.problems) from fault
     await gateway.read_products()
-    return await _publish(gateway, portfolio)
+    markets = {market: attributes_of(market, gateway.products.products.values(), gateway.originators) for market in topics.MARKETS}
+    try:
+        portfolio = await run_in_threadpool(parse, body, investor, _version(), markets)  # criteria may take a fifth of a second
+    except PortfolioError as fault:
+        criteria = [_told(path, one) for path, one in fault.criteria.items()]
+        raise ProblemError(422, "invalid-portfolio", "Nothing was placed.", errors=fault.problems, criteria=criteria) from fault
+    await _publish(gateway, portfolio)
+    missing = _lacking(gateway, portfolio)
+    return json({**answered(portfolio, markets[portfolio.currency]), **({"lacking": missing} if missing else {})}, 202)
 
 
 async def close(request: Request) -> Response:
@@ -43,17 +53,35 @@ async def close(request: Request) -> Response:
     if not is_id(portfolio):
         raise ProblemError(400, "invalid-parameter", "portfolio: 1 to 64 characters of a-z, 0-9 and hyphen.", field="portfolio")
     closed = Portfolio(portfolio, investor, _version(), currency, size_cents=0, buckets=(), bid_cents_max=0, closed=True)
-    return await _publish(gateway, closed)
+    await _publish(gateway, closed)
+    return Response(encode(closed), 202, media_type=JSON)
 
 
-async def _publish(gateway: Gateway, portfolio: Portfolio) -> Response:
-    value = encode(portfolio)
+async def _publish(gateway: Gateway, portfolio: Portfolio) -> None:
     try:
-        await gateway.outlet.write(Record(topics.PORTFOLIOS, portfolio.investor.encode(), value))
+        await gateway.outlet.write(Record(topics.PORTFOLIOS, portfolio.investor.encode(), encode(portfolio)))
     except BrokerError as fault:
         raise retry_later("broker-unavailable", f"{fault}. Send it again.", gateway.limits.retry_s) from fault
-    missing = _lacking(gateway, portfolio)
-    return json({**msgspec.to_builtins(portfolio), "lacking": missing}, 202) if missing else Response(value, 202, media_type=JSON)
+
+
+def answered(portfolio: Portfolio, attributes: Mapping[str, Attribute]) -> dict[str, Any]:
+    """The portfolio as it was placed, its criteria in the language and as JSON."""
+    buckets = [
+        {
+            "name": bucket.name,
+            "share_percent": bucket.share_percent,
+            "criteria": wording.text(bucket.criteria, attributes),
+            "criteria_json": wording.form(bucket.criteria, attributes),
+        }
+        for bucket in portfolio.buckets
+    ]
+    return {**msgspec.to_builtins(portfolio), "buckets": buckets}
+
+
+def _told(path: str, fault: CriteriaError) -> dict[str, Any]:
+    """What is wrong with criteria, as a member of a problem; of a text with the place in it."""
+    place = {"line": fault.line, "column": fault.column, "shown": fault.shown} if fault.line else {}
+    return {"path": path, "detail": fault.why, **place}
 
 
 def _lacking(gateway: Gateway, portfolio: Portfolio) -> list[dict[str, Any]]:

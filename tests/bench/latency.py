@@ -25,7 +25,7 @@ from rich.table import Table
 
 from schemas import columns
 from schemas.asset import CENTS_MAX
-from schemas.events import Bucket, Criteria, Portfolio, decode_investment, encode
+from schemas.events import Bucket, Portfolio, decode_investment, encode
 from streams import topics
 from streams.partition import partition_of
 from tests.bench import broker, system
@@ -33,6 +33,7 @@ from tests.bench.books import Item
 from tests.bench.originator import Schedule, number_of
 from tests.bench.process import CHECKOUT, TAIL_CHARACTERS, RunError
 from tests.bench.report import WIDTH
+from tests.wanted import wants
 
 INVESTORS: Final = 3  # each bids for every asset
 ANSWER_S: Final = 60.0  # after the last document was due, until the last event is there
@@ -195,7 +196,7 @@ def place_portfolios(kafka: str) -> None:
 
 def _portfolio(number: int) -> Item:
     investor = f"investor-{number}"
-    bucket = Bucket("any", 100, Criteria(days_past_due_max=15))
+    bucket = Bucket("any", 100, wants(days_past_due_max=15))
     placed = Portfolio("all", investor, 1, "USD", CENTS_MAX, (bucket,), bid_cents_max=100_00)
     key = investor.encode()
     return Item(partition_of(key, topics.PORTFOLIOS.partitions), key, encode(placed), [], 0)

@@ -11,7 +11,7 @@ import yaml
 from bson.decimal128 import Decimal128
 
 import schemas
-from schemas.events import Bucket, Criteria, Portfolio, decode_released, encode
+from schemas.events import Bucket, Portfolio, decode_released, encode
 from streams import topics
 from streams.demo.client import Subscriber
 from streams.effects import Record
@@ -21,6 +21,7 @@ from streams.webhooks.signing import webhook_secret
 from tests.broker.test_whole import eventually
 from tests.broker.tools import committed, produce
 from tests.loans import encoded
+from tests.wanted import wants
 from tests.webhooks.receivers import is_signed, receiver, says
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -59,7 +60,7 @@ def loan(originator: str, asset: str = "A1") -> Record:
 
 
 def wanted(investor: str, size: int, *originators: str) -> Record:
-    bucket = Bucket("all", 100, Criteria(originators=originators))
+    bucket = Bucket("all", 100, wants(originators=originators))
     return Record(topics.PORTFOLIOS, investor.encode(), encode(Portfolio("p", investor, 1, "USD", size, (bucket,), SIZE)))
 
 

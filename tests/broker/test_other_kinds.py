@@ -16,7 +16,7 @@ PORTFOLIO = {
     "currency": "EUR",
     "size": "10000.00",
     "bid_max": "5000.00",
-    "buckets": [{"name": "invoices", "share_percent": 100, "criteria": {"remaining_months_max": 2}}],
+    "buckets": [{"name": "invoices", "share_percent": 100, "criteria": "remaining_months <= 2"}],
 }
 
 

@@ -67,8 +67,8 @@ class Book:
 def portfolios(seed: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(investor, what it posts), for ever: first portfolios and later versions of them."""
     rng = random.Random(seed + "portfolios")
-    safe = {"name": "safe", "share_percent": 60, "criteria": {"risk_groups": ["A", "B", "C"]}}
-    anything = {"name": "any", "share_percent": 40, "criteria": {"days_past_due_max": 30}}
+    safe = {"name": "safe", "share_percent": 60, "criteria": "risk_group in (A, B, C)"}
+    anything = {"name": "any", "share_percent": 40, "criteria": "days_past_due <= 30"}
     while True:
         investor, size = f"investor-{rng.randrange(INVESTORS)}", rng.randrange(100, 40_000)
         yield investor, {"portfolio": "main", "currency": "USD", "size": f"{size}.00", "bid_max": "90.00", "buckets": [safe, anything]}

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import date
 
 import asyncpg
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -13,13 +14,14 @@ from agents.matcher.book import Book
 from agents.trader.agent import sinks, stages
 from schemas import events
 from schemas.catalog import Investor
-from schemas.events import Bucket, Criteria, Portfolio, SellOffer
+from schemas.events import Bucket, Portfolio, SellOffer
 from streams import topics
 from streams.dry_run import demand, summary
 from streams.effects import Message, Table
 from tests.database import database, empty_database, feed, message, store
 from tests.dry_run.system import SINKS
 from tests.rows import CATALOG
+from tests.wanted import attributes, wants
 
 __all__ = ["database", "empty_database", "store"]
 
@@ -30,10 +32,11 @@ DAY = date(2026, 3, 2)
 
 def offer(number, group="A", cents=100_000, **rest):
     rest = {"price_bp": 10_000, "rate_ppm": 90_000, "remaining_months": 24, "days_past_due": 0, "country": "US", **rest}
-    return SellOffer(
+    placed = SellOffer(
         f"bluebird/{number}/1", "bluebird", f"{number}", 1, "consumer-loan-usd", "USD", amount_cents=cents, risk_group=group,
         all_or_none=False, bid_cents_min=2_500, bid_cents_max=50_000, **rest,
     )  # fmt: skip
+    return msgspec.structs.replace(placed, attributes=attributes(placed))
 
 
 def portfolio(name, cents, *criteria, **rest):
@@ -41,11 +44,11 @@ def portfolio(name, cents, *criteria, **rest):
     return Portfolio(name, "ann", rest.pop("version", 1), rest.pop("currency", "USD"), cents, buckets, 50_000, **rest)
 
 
-ANY, ONLY_A, ONLY_B = Criteria(), Criteria(risk_groups=("A",)), Criteria(risk_groups=("B",))
+ANY, ONLY_A, ONLY_B = wants(), wants(risk_groups=("A",)), wants(risk_groups=("B",))
 PLACED = [
     portfolio("wide", 400_000, ANY, ONLY_A),
     portfolio("b", 10_000, ONLY_B),
-    portfolio("rich", 300_000, Criteria(rate_ppm_min=100_000)),
+    portfolio("rich", 300_000, wants(rate_ppm_min=100_000)),
     portfolio("poor", 1_000, ANY),
     portfolio("euro", 50_000, ANY, currency="EUR"),
     portfolio("gone", 50_000, ANY),

@@ -11,7 +11,8 @@ from agents.merger.agent import sinks
 from agents.router.agent import stages as router
 from schemas.asset import CENTS_MAX
 from schemas.catalog import Catalog
-from schemas.events import BuyOffer, Criteria, decode_repayment, encode
+from schemas.criteria import Criteria
+from schemas.events import BuyOffer, decode_repayment, encode
 from streams import topics
 from streams.effects import Copy, Message, Record
 from tests.fuzz.sendings import TIME_MS, expect
@@ -28,7 +29,7 @@ class Flow:
         self._sinks = sinks(catalog)
         self._states: dict[tuple[str, int], Any] = {}
         for market, currency in enumerate(topics.MARKETS):
-            offer = BuyOffer("ann/all/1/any", "ann", "all", 1, "any", currency, CENTS_MAX, 100_00, Criteria(days_past_due_max=36_500))
+            offer = BuyOffer("ann/all/1/any", "ann", "all", 1, "any", currency, CENTS_MAX, 100_00, Criteria())
             value = encode([offer])
             self._run(topics.OFFERS.name, market, [Message(topics.OFFERS.name, market, 0, TIME_MS, None, value, ())])
 

@@ -12,6 +12,7 @@ from tests import loans
 from tests.database import feed, message
 from tests.flow import Flow
 from tests.invoices import catalog, day, encoded, invoice, money
+from tests.wanted import wants
 
 CATALOG = catalog()
 VERSIONS = sinks(CATALOG)[0]
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def portfolio(**criteria):
-    bucket = events.Bucket("invoices", 100, events.Criteria(**criteria))
+    bucket = events.Bucket("invoices", 100, wants(**criteria))
     return events.encode(events.Portfolio("short", "anna", 1, "EUR", 1_000_000, (bucket,), 500_000))
 
 

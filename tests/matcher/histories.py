@@ -7,7 +7,8 @@ from agents.confirmer.outcomes import investments
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from agents.matcher.rows import ASSET, BUY, MARKET, decode_asset, decode_buy
-from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Criteria, SellOffer, SellOfferWithdrawn
+from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, SellOffer, SellOfferWithdrawn
+from tests.wanted import attributes, wants
 
 
 def sell(asset="a1", version=1, amount=100, low=10, high=50, **rest):
@@ -16,7 +17,8 @@ def sell(asset="a1", version=1, amount=100, low=10, high=50, **rest):
         "remaining_months": 24, "days_past_due": 0, "risk_group": "A", "all_or_none": False, **rest,
     }  # fmt: skip
     offer = f"{given['originator']}/{asset}/{version}"
-    return SellOffer(offer=offer, asset=asset, version=version, amount_cents=amount, bid_cents_min=low, bid_cents_max=high, **given)
+    placed = SellOffer(offer=offer, asset=asset, version=version, amount_cents=amount, bid_cents_min=low, bid_cents_max=high, **given)
+    return msgspec.structs.replace(placed, attributes=attributes(placed))
 
 
 def sell_withdrawn(asset="a1", version=2, originator="harbor"):
@@ -25,7 +27,7 @@ def sell_withdrawn(asset="a1", version=2, originator="harbor"):
 
 def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", agreements=(), **criteria):
     offer = f"{investor}/{portfolio}/{version}/{bucket}"
-    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, Criteria(**criteria), agreements)
+    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, wants(**criteria), agreements)
 
 
 def released(offer: SellOffer, *numbers):

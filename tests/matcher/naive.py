@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from agents.confirmer.outcomes import investments
 from agents.matcher import rules
-from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Criteria, Proposal, ProposedBid, SellOffer, SellOfferWithdrawn
+from schemas.criteria import takes
+from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, Proposal, ProposedBid, SellOffer, SellOfferWithdrawn
 
 M64 = 2**64 - 1
 
@@ -38,16 +39,7 @@ class Asset:
 
 
 def fits(buy: BuyOffer, offer: SellOffer) -> bool:
-    criteria: Criteria = buy.criteria
-    return (
-        set(offer.agreements) <= set(buy.agreements)
-        and (not criteria.risk_groups or offer.risk_group in criteria.risk_groups)
-        and (not criteria.countries or offer.country in criteria.countries)
-        and (not criteria.originators or offer.originator in criteria.originators)
-        and criteria.rate_ppm_min <= offer.rate_ppm <= criteria.rate_ppm_max
-        and offer.remaining_months <= criteria.remaining_months_max
-        and offer.days_past_due <= criteria.days_past_due_max
-    )
+    return set(offer.agreements) <= set(buy.agreements) and takes(buy.criteria, offer.attributes)
 
 
 def tie(buy_offer: str, sell_offer: str) -> int:

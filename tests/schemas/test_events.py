@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from schemas import events
+from schemas.criteria import Criteria, Predicate
 from schemas.events import (
     BatchProgress,
     BatchReceived,
@@ -13,7 +14,6 @@ from schemas.events import (
     Bucket,
     BuyOffer,
     BuyOfferWithdrawn,
-    Criteria,
     Investment,
     Portfolio,
     Proposal,
@@ -25,8 +25,27 @@ from schemas.events import (
     SellOfferWithdrawn,
 )
 
-CRITERIA = Criteria(("A",), ("DE",), ("harbor",), 1, 2, 3, 4)
-SELL = SellOffer("h/a/1", "h", "a", 1, "loan", "EUR", "DE", 100, 10_000, 70_000, 12, 0, "A", True, 10, 50, updated=True)
+CRITERIA = Criteria(((Predicate("country", ("DE", "US"), excluded=True), Predicate("rate", low=1, high=2)), (Predicate("score"),)))
+SELL = SellOffer(
+    "h/a/1",
+    "h",
+    "a",
+    1,
+    "loan",
+    "EUR",
+    "DE",
+    100,
+    10_000,
+    70_000,
+    12,
+    0,
+    "A",
+    True,
+    10,
+    50,
+    updated=True,
+    attributes={"country": "DE", "rate": 70_000},
+)
 BUY = BuyOffer("i/p/1/b", "i", "p", 1, "b", "EUR", 100, 50, CRITERIA)
 MARKET = [SELL, SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"), BUY, BuyOfferWithdrawn("i/p/1/b", "i"), BidsReleased(SELL, (1, 2))]
 BIDS = (ProposedBid(1, "i/p/1/b", "i", "p", "b", 5), ProposedBid(2, "j/p/1/b", "j", "p", "b", 7))

@@ -12,13 +12,14 @@ from typing import Final, NamedTuple
 from bson.decimal128 import Decimal128
 from msgspec import structs
 
-from schemas.events import Bucket, Criteria, Portfolio, encode
+from schemas.events import Bucket, Portfolio, encode
 from schemas.limits import Limits
 from schemas.published import encode as publication
 from streams import topics
 from streams.partition import partition_of
 from tests.loans import DAY, encoded, paid
 from tests.rows import CATALOG
+from tests.wanted import wants
 
 ORIGINATORS: Final = ("pier", "harbor")  # as keys they are in one partition, which is that of an empty key too
 LAST_S: Final = 12.0  # when the last of it comes
@@ -155,5 +156,5 @@ def _placed(rng: random.Random, homes: tuple[int, ...]) -> Delivery:
 
 @cache
 def _portfolio(investor: str, version: int, closed: bool) -> bytes:
-    buckets = (Bucket("safe", 60, Criteria(risk_groups=("A", "B", "C"))), Bucket("any", 40, Criteria(days_past_due_max=30)))
+    buckets = (Bucket("safe", 60, wants(risk_groups=("A", "B", "C"))), Bucket("any", 40, wants(days_past_due_max=30)))
     return encode(Portfolio("main", investor, version, "USD", 200_00 * version, buckets, bid_cents_max=90_00, closed=closed))

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.trader import gap
-from schemas.events import Bucket, BuyOffer, BuyOfferWithdrawn, Criteria, Portfolio
+from schemas.events import Bucket, BuyOffer, BuyOfferWithdrawn, Portfolio
+from tests.wanted import wants
 
 MARKETS = ("EUR", "USD", "GBP")
-SAFE = Criteria(risk_groups=("A",))
+SAFE = wants(risk_groups=("A",))
 
 
 def portfolio(version=1, size=10_000, shares=(60, 40), **rest):

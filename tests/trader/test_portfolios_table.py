@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from agents.trader.agent import sinks, stages
 from schemas import events
-from schemas.events import Bucket, BuyOffer, Criteria, Portfolio
+from schemas.events import Bucket, BuyOffer, Portfolio
 from streams import topics
 from streams.effects import Message, Table
 from streams.settings import load
 from tests.database import database, empty_database, feed, sql, store
+from tests.wanted import wants
 
 __all__ = ["database", "empty_database", "sql", "store"]
 
@@ -19,7 +20,7 @@ CATALOG = load({}).load_catalog()
 
 
 def portfolio(version, name="p", **rest):
-    return Portfolio(name, "ann", version, "USD", 1_000, (Bucket("a", 70, Criteria(risk_groups=("A\0",))), Bucket("b", 30)), 500, **rest)
+    return Portfolio(name, "ann", version, "USD", 1_000, (Bucket("a", 70, wants(risk_groups=("A\0",))), Bucket("b", 30)), 500, **rest)
 
 
 def message(value, offset, key=b"ann"):
