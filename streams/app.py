@@ -117,10 +117,7 @@ def build(
     tokens: Mapping[str, str] = {},
     products: ProductsTable | None = None,
 ) -> App:
-    """An app that runs `stages` and `sinks`; `store` is needed where there are sinks, `tokens` where model services want them.
-
-    `products` are those of the stages' catalog, if that follows the topic.
-    """
+    """An app of `stages` and `sinks`. Sinks need `store`, model services `tokens`; `products` are the stages', if they follow the topic."""
     app = App(
         settings.group,
         broker=f"kafka://{settings.kafka}",

@@ -12,14 +12,13 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import xxhash
 
-from agents.intake.kinds import not_known, read
-from agents.intake.limits import beyond
+from agents.intake.kinds import read
+from agents.intake.limits import beyond, unknown, unsigned
 from agents.intake.schedules import check
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
-from schemas.agreements import Signers, lacking
+from schemas.agreements import Signers
 from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, REJECTED, STALE, UNCHANGED, Change, Status
 from schemas.columns import CHANGED, SCHEDULE_DIFFERENCES
-from schemas.kinds import kind_of
 from schemas.product import Product
 from streams.frames import identify
 from streams.partition import asset_key, partitions_of
@@ -148,7 +147,7 @@ def _versions(
     for i, ((key, digest, document), terms, product, currency, status, numbers) in enumerate(each):
         known = products.get(product)
         if known is None or known.currency != currency:
-            _refuse(found, document, key, *_unknown(product, known))
+            _refuse(found, document, key, *unknown(product, known))
             continue
         if i in outside and not document.supersedes:  # what is restored was taken once
             _refuse(found, document, key, *outside[i])
@@ -157,8 +156,8 @@ def _versions(
         if row is None and document.supersedes:
             _count(found, document.source, STALE)
             continue
-        if row is None and (unsigned := _unsigned(known, document, originators)):
-            _refuse(found, document, key, "product", f"{product!r} needs agreements that are not signed: {unsigned}")
+        if row is None and (missing := unsigned(known, document.originator.decode(), originators)):
+            _refuse(found, document, key, "product", f"{product!r} needs agreements that are not signed: {missing}")
             continue
         if row is None:
             version = Version(document, Latest(digest, 1, terms, _CODES[status], *numbers), Change.CREATED, (0, 0, 0, 0))
@@ -211,17 +210,6 @@ def _texts(column: pa.Array) -> list[str]:
 
 
 _CODES = {status.value: STATUSES.index(status) for status in Status}
-
-
-def _unknown(product: str, known: Product | None) -> tuple[str, str]:
-    if known is None:
-        return "product", not_known(product)
-    return kind_of(known.document).path("currency"), f"must be {known.currency} for product {product!r}"
-
-
-def _unsigned(product: Product, document: Document, originators: Signers) -> str:
-    needed = product.agreements.originator
-    return ", ".join(lacking(needed, document.originator.decode(), originators)) if needed else ""
 
 
 def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version], products: Mapping[str, Product]) -> pa.RecordBatch:

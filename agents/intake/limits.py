@@ -1,4 +1,7 @@
-"""Documents outside of what their product takes (`schemas/limits.py`, `schemas/sale.py`), for a whole Step's columns at once. Pure."""
+"""What a product does not take. Pure.
+
+Documents outside of its limits and ways of sale (`schemas/limits.py`, `schemas/sale.py`) are found for a whole Step's columns at once.
+"""
 
 from collections.abc import Mapping
 
@@ -6,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agents.intake.kinds import not_known
+from schemas.agreements import Signers, lacking
 from schemas.asset import LOAN
 from schemas.kinds import kind_of
 from schemas.product import Product
@@ -39,3 +44,16 @@ def beyond(columns: pa.RecordBatch, products: Mapping[str, Product]) -> dict[int
                 reason = f"is {columns['sale'][row].as_py()!r}, must be {' or '.join(product.sale)} for product {product.product!r}"
                 found.setdefault(row, (kind_of(product.document).path("sale"), reason))
     return found
+
+
+def unknown(product: str, known: Product | None) -> tuple[str, str]:
+    """The document's field and why, of a product that is not known, or not in the document's currency."""
+    if known is None:
+        return "product", not_known(product)
+    return kind_of(known.document).path("currency"), f"must be {known.currency} for product {product!r}"
+
+
+def unsigned(product: Product, originator: str, originators: Signers) -> str:
+    """The agreements that the originator lacks, empty if none."""
+    needed = product.agreements.originator
+    return ", ".join(lacking(needed, originator, originators)) if needed else ""
