@@ -2,9 +2,18 @@
 
 from typing import Any
 
+from msgspec import structs
+
+from schemas.catalog import Catalog
 from streams.settings import load
 
 CATALOG = load({}).load_catalog()
+
+
+def unlisted(catalog: Catalog) -> Catalog:
+    """The catalog with products that let investors use all attributes that there are."""
+    return structs.replace(catalog, products={name: structs.replace(one, criteria=None) for name, one in catalog.products.items()})
+
 
 CHANGED_ROW: dict[str, Any] = {
     "originator_id": "bluebird", "asset_id": "L1", "product": "consumer-loan-usd", "status": "current", "currency": "USD", "country": "US",

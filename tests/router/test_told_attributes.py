@@ -8,10 +8,11 @@ from router_rows import assessed
 from agents.router.attributes import Told
 from agents.router.routing import Router
 from schemas.columns import by_product
+from schemas.published import Products
 from tests.invoices import catalog
-from tests.rows import CATALOG
+from tests.rows import CATALOG, unlisted
 
-PRODUCTS = catalog().products
+PRODUCTS = Products(unlisted(catalog()).products)
 
 
 def told(*rows):

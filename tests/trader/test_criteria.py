@@ -9,8 +9,9 @@ from agents.trader.criteria import read
 from schemas.catalog import attributes_of
 from schemas.criteria import Criteria, Predicate
 from tests.invoices import catalog
+from tests.rows import unlisted
 
-CATALOG = catalog()
+CATALOG = unlisted(catalog())
 EUR = attributes_of("EUR", CATALOG.products.values(), CATALOG.originators)
 ON_TIME = Predicate("days_past_due", high=0)
 

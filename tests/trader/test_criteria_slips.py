@@ -9,8 +9,9 @@ from agents.trader.expression import DEPTH_MAX, CriteriaError
 from agents.trader.language import TEXT_BYTES_MAX
 from schemas.catalog import attributes_of
 from tests.invoices import catalog
+from tests.rows import unlisted
 
-CATALOG = catalog()
+CATALOG = unlisted(catalog())
 EUR = attributes_of("EUR", CATALOG.products.values(), CATALOG.originators)
 
 
