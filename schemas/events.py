@@ -116,6 +116,7 @@ class SellOffer(Event, frozen=True, tag="sell_offer.placed"):
     fee_cents: int = 0  # of each investment, besides
     product_version: int | None = None  # that the asset was assessed by; None in offers from before it was told
     attributes: dict[str, int | str] = {}  # what criteria may ask, by name, in its unit; what the asset does not have is left out
+    agreements: tuple[str, ...] = ()  # that an investor must have signed to buy it
 
 
 class SellOfferWithdrawn(Event, frozen=True, tag="sell_offer.withdrawn"):
@@ -140,6 +141,7 @@ class BuyOffer(Event, frozen=True, tag="buy_offer.placed"):
     amount_cents: int
     bid_cents_max: int
     criteria: Criteria
+    agreements: tuple[str, ...] = ()  # that the investor had signed when it was placed
 
 
 class BuyOfferWithdrawn(Event, frozen=True, tag="buy_offer.withdrawn"):

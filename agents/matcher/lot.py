@@ -1,10 +1,14 @@
 """An asset unfolded for the time of one Step: its row and what follows from it."""
 
 from collections.abc import Collection
+from itertools import repeat
+
+import numpy as np
 
 from agents.matcher import rules
+from agents.matcher.buys import Buys
 from agents.matcher.rows import Asset, Bid
-from schemas.events import BuyOffer, ProposedBid, SellOffer
+from schemas.events import ProposedBid, SellOffer
 
 
 class Lot:
@@ -31,33 +35,49 @@ class Lot:
         amount = self.row.offer.amount_cents
         return -((amount - self.left) * 10_000 // amount), self.row.since
 
-    def bid_cents(self, buy: BuyOffer, open_cents: int) -> int:
-        """Rules 2 and 3: the bid of a buy offer that fits; 0 if there is none."""
+    def meet(self, buys: Buys, slots: list[int]) -> tuple[list[int], list[int]]:
+        """Let buy offers that fit bid, in this order (rules 2 and 3). Returns the slots of those that do, and their cents."""
         offer = self.row.offer
-        if offer is None or buy.offer in self.bidders or len(self.bidders) >= rules.BIDS_MAX:
-            return 0
-        affordable = min(open_cents, buy.bid_cents_max - self.totals.get(buy.investor, 0))
-        return rules.bid_cents(self.left, offer.bid_cents_min, offer.bid_cents_max, affordable)
+        chosen: list[int] = []
+        amounts: list[int] = []
+        if offer is None:
+            return chosen, amounts
+        some = np.array(slots)
+        left, smallest, largest = self.left, offer.bid_cents_min, offer.bid_cents_max
+        bidders, totals, room = self.bidders, self.totals, rules.BIDS_MAX - len(self.bidders)
+        offers, investors = buys.offers, buys.investors
+        for slot, open_cents, most in zip(slots, buys.open[some].tolist(), buys.most[some].tolist(), strict=True):
+            if not left or len(chosen) == room:
+                break
+            if offers[slot] in bidders:
+                continue
+            investor = investors[slot]
+            has = totals.get(investor, 0)
+            affordable = min(open_cents, most - has)
+            cents = rules.bid_cents(left, smallest, largest, affordable)
+            if cents:
+                left -= cents
+                totals[investor] = has + cents
+                chosen.append(slot)
+                amounts.append(cents)
+        if chosen:
+            self.left, self.changed = left, True
+            self._take(buys, chosen, amounts)
+        return chosen, amounts
 
-    def take(self, buy: BuyOffer, cents: int) -> ProposedBid | None:
-        """Rule 6: a bid; the sale, if it is one at once."""
-        assert self.row.offer is not None
-        bid = Bid(buy.offer, buy.investor, cents)
-        self.bidders.add(buy.offer)
-        self.totals[buy.investor] = self.totals.get(buy.investor, 0) + cents
-        self.left -= cents
-        self.changed = True
-        if self.row.offer.all_or_none:
-            self.row.held.append(bid)
-            return None
-        return self.sell(buy, bid)
+    def _take(self, buys: Buys, slots: list[int], amounts: list[int]) -> None:
+        offers, investors = [buys.offers[slot] for slot in slots], [buys.investors[slot] for slot in slots]
+        self.bidders.update(offers)
+        self.row.held += map(Bid, offers, investors, amounts)
 
-    def sell(self, buy: BuyOffer, bid: Bid) -> ProposedBid:
-        """A bid becomes a sale, with the next match number."""
-        assert self.row.offer is not None
-        self.row.investments += 1
-        self.row.sold.append(Bid(bid.buy_offer, bid.investor, bid.cents, self.row.version, self.row.investments))
-        return ProposedBid(self.row.investments, buy.offer, buy.investor, buy.portfolio, buy.bucket, bid.cents)
+    def sell(self, portfolios: list[str], buckets: list[str]) -> list[ProposedBid]:
+        """Rule 6: all held bids become sales, with the next match numbers. They are of buy offers of these portfolios and buckets."""
+        row, held = self.row, self.row.held
+        numbers = range(row.investments + 1, row.investments + 1 + len(held))
+        row.held, row.investments = [], row.investments + len(held)
+        offers, investors, cents = [bid.buy_offer for bid in held], [bid.investor for bid in held], [bid.cents for bid in held]
+        row.sold += map(Bid, offers, investors, cents, repeat(row.version), numbers)
+        return list(map(ProposedBid, numbers, offers, investors, portfolios, buckets, cents))
 
     def release(self, buy_offer: str | None = None) -> list[Bid]:
         """Take the held bids out, all or those of one buy offer."""

@@ -1,19 +1,20 @@
-"""The rows of the matcher's table, as JSON: the book is built from them alone.
+"""The rows of the matcher's table: the book is built from them alone.
 
-`b/` + buy offer id: a Buy; deleted when the offer is withdrawn. `s/` + originator/asset: an Asset, for good, since what was sold of it must
-not be forgotten. `p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how many inputs the market has taken.
+`b/` + buy offer id: a Buy, and `f/` + buy offer id: how far it is filled, written far more often and so apart from what never changes; both
+are deleted when the offer is withdrawn. `s/` + originator/asset: an Asset, for good, since what was sold of it must not be forgotten.
+`p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how many inputs the market has taken.
 """
 
 from typing import Final
 
 import msgspec
 
-from schemas.events import BuyOffer, SellOffer
+from schemas.events import SellOffer
 
-BUY, ASSET, PORTFOLIO, MARKET = b"b/", b"s/", b"p/", b"m"
+BUY, FILL, ASSET, PORTFOLIO, MARKET = b"b/", b"f/", b"s/", b"p/", b"m"
 
 
-class Bid(msgspec.Struct, frozen=True, array_like=True):
+class Bid(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An amount of a buy offer in an asset, held or sold."""
 
     buy_offer: str
@@ -23,21 +24,18 @@ class Bid(msgspec.Struct, frozen=True, array_like=True):
     number: int = 0
 
 
-class Buy(msgspec.Struct, omit_defaults=True):
-    """A buy offer. Its amount is open + held + invested, at any time; what was sold counts as invested, confirmed or not."""
+class Buy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What never changes of a buy offer. Its criteria are as they are in the event: equal ones are equal bytes, and most are known."""
 
-    offer: BuyOffer
+    investor: str
+    portfolio: str
+    version: int
+    bucket: str
+    amount_cents: int
+    bid_cents_max: int
     placed: int  # the number of the input that placed it
-    served: int  # the number of the input that last gave it a bid, or placed it
-    held_cents: int = 0
-    invested_cents: int = 0
-
-    @property
-    def open_cents(self) -> int:
-        return self.offer.amount_cents - self.held_cents - self.invested_cents
-
-    def copy(self) -> "Buy":
-        return Buy(self.offer, self.placed, self.served, self.held_cents, self.invested_cents)
+    criteria: msgspec.Raw
+    agreements: tuple[str, ...] = ()  # sorted, unique
 
 
 class Asset(msgspec.Struct, omit_defaults=True):
@@ -55,3 +53,17 @@ class Asset(msgspec.Struct, omit_defaults=True):
 encode: Final = msgspec.json.Encoder().encode
 decode_buy: Final = msgspec.json.Decoder(Buy).decode
 decode_asset: Final = msgspec.json.Decoder(Asset).decode
+
+
+def fill(served: int, held_cents: int, invested_cents: int) -> bytes:
+    """A fill row: the number of the input that last served the buy offer, or placed it, and its cents, held and invested.
+
+    What was sold counts as invested, confirmed or not.
+    """
+    return b"%d %d %d" % (served, held_cents, invested_cents)
+
+
+def read_fill(value: bytes) -> tuple[int, int, int]:
+    """Raises ValueError if it is none."""
+    served, held_cents, invested_cents = map(int, value.split())
+    return served, held_cents, invested_cents

@@ -72,6 +72,11 @@ def least_cents(left: int, smallest: int) -> int:
     return left if left < 2 * smallest else smallest
 
 
+def least_bids(left: NDArray[np.int64], smallest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`least_cents`, of many."""
+    return np.where(left < 2 * smallest, left, smallest)
+
+
 def digest(offer: str) -> int:
     """64 bits of an offer's id, signed to fit a column."""
     return int.from_bytes(blake2b(offer.encode(), digest_size=8).digest(), "little", signed=True)

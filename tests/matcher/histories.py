@@ -6,28 +6,34 @@ from hypothesis import strategies as st
 from agents.confirmer.outcomes import investments
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
-from agents.matcher.rows import ASSET, BUY, MARKET, decode_asset, decode_buy
+from agents.matcher.rows import ASSET, BUY, FILL, MARKET, decode_asset, decode_buy, read_fill
+from schemas.criteria import Criteria, Predicate
 from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, SellOffer, SellOfferWithdrawn
 from tests.wanted import attributes, wants
 
 
-def sell(asset="a1", version=1, amount=100, low=10, high=50, **rest):
+def sell(asset="a1", version=1, amount=100, low=10, high=50, missing=(), **rest):
     given = {
         "originator": "harbor", "product": "loan", "currency": "EUR", "country": "DE", "price_bp": 10_000, "rate_ppm": 100_000,
         "remaining_months": 24, "days_past_due": 0, "risk_group": "A", "all_or_none": False, **rest,
     }  # fmt: skip
     offer = f"{given['originator']}/{asset}/{version}"
     placed = SellOffer(offer=offer, asset=asset, version=version, amount_cents=amount, bid_cents_min=low, bid_cents_max=high, **given)
-    return msgspec.structs.replace(placed, attributes=attributes(placed))
+    return msgspec.structs.replace(placed, attributes={k: v for k, v in attributes(placed).items() if k not in missing})
 
 
 def sell_withdrawn(asset="a1", version=2, originator="harbor"):
     return SellOfferWithdrawn(f"{originator}/{asset}/{version}", originator, asset, version, "recalled")
 
 
-def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", **criteria):
+def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", agreements=(), others=(), **criteria):
+    """`others` are conjunctions of which one is enough as well."""
     offer = f"{investor}/{portfolio}/{version}/{bucket}"
-    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, wants(**criteria))
+    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, either(wants(**criteria), others), agreements)
+
+
+def either(criteria, others):
+    return Criteria(tuple(sorted({*criteria.any_of, *others}, key=repr))) if others else criteria
 
 
 def released(offer: SellOffer, *numbers):
@@ -69,8 +75,8 @@ class Market:
         buys, assets = {}, {}
         for key, value in self.rows.items():
             if key.startswith(BUY):
-                row = decode_buy(value)
-                buys[row.offer.offer] = (row.open_cents, row.held_cents, row.invested_cents, row.placed, row.served)
+                row, (served, held, invested) = decode_buy(value), read_fill(self.rows[FILL + key[2:]])
+                buys[key[2:].decode()] = (row.amount_cents - held - invested, held, invested, row.placed, served)
             elif key.startswith(ASSET):
                 row = decode_asset(value)
                 held, sold = ([msgspec.structs.astuple(bid) for bid in bids] for bids in (row.held, row.sold))
@@ -102,7 +108,20 @@ _sells = st.fixed_dictionaries(
         "remaining_months": st.sampled_from([1, 1, 1, 2]),
         "days_past_due": st.sampled_from([0, 0, 0, 1]),
         "all_or_none": st.booleans(),
+        "missing": st.sampled_from([(), (), (), ("risk_group",), ("country", "rate"), ("days_past_due",)]),
+        "agreements": st.sampled_from([(), (), (), (), ("loan",), ("loan", "mezzanine")]),
     }
+)
+_others = st.sampled_from(
+    [
+        (Predicate("risk_group", ("A",)),),
+        (Predicate("risk_group", ("A", "C"), excluded=True),),
+        (Predicate("country", excluded=True), Predicate("rate", low=2, high=2)),
+        (Predicate("country"),),  # a number: never
+        (Predicate("days_past_due", low=1), Predicate("risk_group", ("B", "Z"))),
+        (Predicate("rate", low=3),),
+        (Predicate("unheard_of", ("A",), excluded=True),),
+    ]
 )
 _buys = st.fixed_dictionaries(
     {
@@ -118,6 +137,8 @@ _buys = st.fixed_dictionaries(
         "risk_groups": _some,
         "countries": st.sampled_from([(), (), ("A",)]),
         "originators": st.sampled_from([(), (), (), (), ("harbor",), ("prairie",)]),
+        "agreements": st.sampled_from([(), (), ("loan",), ("loan", "mezzanine"), ("mezzanine",)]),
+        "others": st.one_of(st.just(()), st.just(()), st.lists(_others, max_size=2)),
     }
 )
 _sell_ends = st.fixed_dictionaries({"asset": st.sampled_from(ASSETS), "rise": _rise, "end": st.just("sell")})

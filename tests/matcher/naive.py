@@ -38,6 +38,10 @@ class Asset:
         return self.offer.amount_cents - sum(cents for _, _, cents, *_ in self.held + self.sold) if self.offer else 0
 
 
+def fits(buy: BuyOffer, sell: SellOffer) -> bool:
+    return takes(buy.criteria, sell.attributes) and set(sell.agreements) <= set(buy.agreements)
+
+
 def tie(buy_offer: str, sell_offer: str) -> int:
     z = (rules.digest(buy_offer) ^ rules.digest(sell_offer)) & M64
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & M64
@@ -164,7 +168,7 @@ class NaiveBook:
     def largest_bid(self, asset, buy):
         """Every amount is tried: the largest that breaks no rule, or 0."""
         bids = asset.held + asset.sold
-        if asset.offer is None or not takes(buy.offer.criteria, asset.offer.attributes):
+        if asset.offer is None or not fits(buy.offer, asset.offer):
             return 0
         bidders = [name for name, *_ in bids] + asset.released
         if buy.offer.offer in bidders or len(bidders) >= rules.BIDS_MAX:

@@ -1,0 +1,121 @@
+"""The buy offers of a book: a slot each, its numbers in columns, so that one expression looks at many.
+
+A Step changes them at once and keeps what was before until the commit: a copy of the columns would cost what exists, not what changes.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.matcher.rows import Buy
+from agents.matcher.rules import digest
+
+ROOM: Final = 64  # slots at first; it doubles
+NOBODY: Final = -1  # the number of no input: who is not there was never served
+
+Column = NDArray[np.int64]
+
+
+class Buys:
+    """By slot, in cents where a name does not say otherwise. A buy offer's amount is open + held + invested."""
+
+    amount: Column
+    open: Column
+    held: Column
+    most: Column  # that it bids for one asset
+    served: Column  # the number of the input that last gave it a bid, or placed it
+    placed: Column
+    digest: Column
+    version: Column  # of its portfolio
+    want: Column  # the number of what it wants
+    names = ("amount", "open", "held", "most", "served", "placed", "digest", "version", "want")
+
+    def __init__(self) -> None:
+        self.slots: dict[str, int] = {}  # by buy offer
+        self.offers: list[str] = []
+        self.investors: list[str] = []
+        self.portfolios: list[str] = []
+        self.buckets: list[str] = []
+        self.placed_now: list[int] = []
+        self.withdrawn_now: list[int] = []
+        self._texts: dict[str, str] = {}  # what many have is kept once
+        self._free: list[int] = []
+        self._before: list[tuple[Column, Column, Column, Column]] = []  # slots, and what was open, held and served
+        for name in self.names:
+            setattr(self, name, np.zeros(ROOM, np.int64))
+
+    def take(self, offer: str, buy: Buy, want: int) -> int:
+        """A slot for a buy offer that has none; nothing of it is open yet."""
+        texts = (offer, *(self._texts.setdefault(text, text) for text in (buy.investor, buy.portfolio, buy.bucket)))
+        lists = (self.offers, self.investors, self.portfolios, self.buckets)
+        if self._free:
+            slot = self._free.pop()
+            for some, text in zip(lists, texts, strict=True):
+                some[slot] = text
+        else:
+            slot = len(self.offers)
+            for some, text in zip(lists, texts, strict=True):
+                some.append(text)
+            if slot == self.amount.size:
+                for name in self.names:
+                    setattr(self, name, np.concatenate((getattr(self, name), np.zeros(slot, np.int64))))
+        self.slots[offer] = slot
+        self.amount[slot], self.most[slot], self.version[slot], self.placed[slot] = (
+            buy.amount_cents,
+            buy.bid_cents_max,
+            buy.version,
+            buy.placed,
+        )
+        self.digest[slot], self.want[slot] = digest(offer), want
+        self.fill(slot, 0, 0, NOBODY)
+        return slot
+
+    def fill(self, slot: int, open_cents: int, held_cents: int, served: int) -> None:
+        self.open[slot], self.held[slot], self.served[slot] = open_cents, held_cents, served
+
+    def free(self, slot: int) -> None:
+        """Give a slot back."""
+        self.slots.pop(self.offers[slot], None)
+        self.fill(slot, 0, 0, NOBODY)
+        self._free.append(slot)
+
+    def place(self, offer: str, buy: Buy, want: int) -> int:
+        """A new buy offer, all of it open."""
+        slot = self.take(offer, buy, want)
+        self.fill(slot, buy.amount_cents, 0, buy.placed)
+        self.placed_now.append(slot)
+        return slot
+
+    def withdraw(self, slot: int) -> None:
+        self.keep(np.array([slot]))
+        del self.slots[self.offers[slot]]
+        self.fill(slot, 0, 0, NOBODY)
+        self.withdrawn_now.append(slot)
+
+    def keep(self, slots: Column) -> None:
+        """To be called before `open`, `held` or `served` change: what they are now can be had again."""
+        self._before.append((slots, self.open[slots], self.held[slots], self.served[slots]))
+
+    def changed(self) -> Column:
+        """The slots that this Step changed, each once; those that it placed or withdrew may be among them."""
+        return np.unique(np.concatenate([slots for slots, *_ in self._before])) if self._before else np.zeros(0, np.int64)
+
+    def commit(self) -> None:
+        for slot in self.withdrawn_now:
+            self._free.append(slot)
+        self._forget()
+
+    def undo(self) -> None:
+        for slots, open_cents, held, served in reversed(self._before):
+            self.open[slots], self.held[slots], self.served[slots] = open_cents, held, served
+        for slot in self.withdrawn_now:
+            self.slots[self.offers[slot]] = slot
+        for slot in reversed(self.placed_now):
+            self.free(slot)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._before.clear()
+        self.placed_now.clear()
+        self.withdrawn_now.clear()
