@@ -14,6 +14,7 @@ from agents.matcher.shelf import Shelf
 from schemas.criteria import Criteria
 
 decode_criteria: Final = msgspec.json.Decoder(Criteria).decode
+BIDS: Final = 100_000  # that are reckoned at once
 SharedWant = tuple[bytes, tuple[str, ...]]  # criteria as JSON, agreements
 
 
@@ -23,6 +24,7 @@ class Step(Protocol):
     changed: dict[bytes, bytes | None] | None  # its rows, once they were asked for
     lots: dict[str, Lot]  # the assets that it looked at
     withdrawn: dict[str, int]
+    served: dict[str, int]
 
 
 class Book:
@@ -37,6 +39,7 @@ class Book:
         self.assets: dict[str, bytes] = {}
         self.withdrawn: dict[str, int] = {}  # investor/portfolio -> its newest withdrawn version
         self.holding: dict[str, set[str]] = {}  # buy offer -> the assets where bids of it are held
+        self.served: dict[str, int] = {}  # buy offer -> what its row says
         self.buys = Buys()
         self.queues = Queues(self.buys)
         self.wants = Wants()
@@ -44,13 +47,14 @@ class Book:
         self._shared: dict[SharedWant, int] = {}
         self._keys: dict[int, SharedWant] = {}
         self._holders: dict[str, list[str]] = {}  # asset -> the buy offers whose bids it holds
-        self._fills: dict[str, bytes] = {}  # of buy offers whose other row is still to come
+        self._reckoned = True  # what follows from several rows
         self._step: Step | None = None
 
     def begin(self, step: Step) -> None:
         """A Step begins: what the last one did is undone, unless it was applied."""
         self._undo()
-        self.queues.sort()
+        if not self._reckoned:
+            self._reckon()
         self._step = step
 
     def want(self, shared: SharedWant) -> int:
@@ -72,17 +76,18 @@ class Book:
             self._commit(self._step)
             return
         self._undo()
+        self._reckoned = False
         for key, value in changed.items():
             if key.startswith(rows.BUY):
                 self._apply_buy(key[2:].decode(), value)
-            elif key.startswith(rows.FILL):
-                self._apply_fill(key[2:].decode(), value)
+            elif key.startswith(rows.SERVED):
+                self.served.pop(key[2:].decode(), None)
+                if value is not None:
+                    self.served[key[2:].decode()] = int(value)
             elif value is None:
                 raise ValueError(f"matcher: row {key!r} is deleted; only buy offers are")
             elif key.startswith(rows.ASSET):
-                name = key[2:].decode()
-                self.assets[name] = value
-                self._show(Lot(name, rows.decode_asset(value)))
+                self.assets[key[2:].decode()] = value
             elif key.startswith(rows.PORTFOLIO):
                 self.withdrawn[key[2:].decode()] = int(value)
             elif key == rows.MARKET:
@@ -101,18 +106,32 @@ class Book:
             want = self.want((bytes(buy.criteria), buy.agreements))
             self.queues.members[want] += 1
             self.buys.take(offer, buy, want)
-            self._apply_fill(offer, self._fills.pop(offer, None))
 
-    def _apply_fill(self, offer: str, value: bytes | None) -> None:
-        slot = self.buys.slots.get(offer)
-        if value is None:
-            self._fills.pop(offer, None)
-        elif slot is None:
-            self._fills[offer] = value
-        else:
-            served, held, invested = rows.read_fill(value)
-            self.buys.fill(slot, int(self.buys.amount[slot]) - held - invested, held, served)
-            self.queues.load(int(self.buys.want[slot]), slot, served)
+    def _reckon(self) -> None:
+        """What buy offers have in assets and when they were last served, and which assets are on offer: all of it from all rows."""
+        buys = self.buys
+        buys.reset()
+        for offer, served in self.served.items():
+            if offer in buys.slots:
+                buys.served[buys.slots[offer]] = served
+        self.holding, self._holders, self.shelf = {}, {}, Shelf()
+        slots: list[int] = []
+        numbers: list[tuple[int, int, int]] = []
+        for key, value in self.assets.items():
+            lot = Lot(key, rows.decode_asset(value))
+            self._show(lot)
+            for bids, held in ((lot.row.held, True), (lot.row.sold, False)):
+                for bid in bids:
+                    slot = buys.slots.get(bid.buy_offer)
+                    if slot is not None:
+                        slots.append(slot)
+                        numbers.append((bid.cents, bid.cents if held else 0, bid.served))
+            if len(slots) > BIDS:
+                buys.add(slots, numbers)
+                slots, numbers = [], []
+        buys.add(slots, numbers)
+        self.queues.load()
+        self._reckoned = True
 
     def _leave(self, slot: int) -> None:
         """A buy offer is no longer one of those with its want."""
@@ -148,10 +167,12 @@ class Book:
                 self.assets[key] = value
                 self._show(lot)
         self.withdrawn |= step.withdrawn
+        self.served |= step.served
         self.inputs = int(changed.get(rows.MARKET) or self.inputs)
         self.queues.commit()
         for slot in self.buys.withdrawn_now:
             self._leave(slot)
+            self.served.pop(self.buys.offers[slot], None)
         self.buys.commit()
         self._step = None
 

@@ -74,6 +74,21 @@ class Buys:
     def fill(self, slot: int, open_cents: int, held_cents: int, served: int) -> None:
         self.open[slot], self.held[slot], self.served[slot] = open_cents, held_cents, served
 
+    def reset(self) -> None:
+        """Nobody has bid yet."""
+        there = np.zeros(self.open.size, np.bool_)
+        there[list(self.slots.values())] = True
+        self.open, self.held = np.where(there, self.amount, 0), np.zeros_like(self.held)
+        self.served = np.where(there, self.placed, NOBODY)
+
+    def add(self, slots: list[int], numbers: list[tuple[int, int, int]]) -> None:
+        """Add bids: cents, how many of these are held, the number of the input that made it."""
+        if slots:
+            cents, held, served = np.array(numbers, np.int64).T
+            np.subtract.at(self.open, slots, cents)
+            np.add.at(self.held, slots, held)
+            np.maximum.at(self.served, slots, served)
+
     def free(self, slot: int) -> None:
         """Give a slot back."""
         self.slots.pop(self.offers[slot], None)
@@ -96,10 +111,6 @@ class Buys:
     def keep(self, slots: Column) -> None:
         """To be called before `open`, `held` or `served` change: what they are now can be had again."""
         self._before.append((slots, self.open[slots], self.held[slots], self.served[slots]))
-
-    def changed(self) -> Column:
-        """The slots that this Step changed, each once; those that it placed or withdrew may be among them."""
-        return np.unique(np.concatenate([slots for slots, *_ in self._before])) if self._before else np.zeros(0, np.int64)
 
     def commit(self) -> None:
         for slot in self.withdrawn_now:

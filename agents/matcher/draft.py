@@ -5,14 +5,13 @@ An asset meets buy offers by the hundred, so that side is columns, from the queu
 
 from collections.abc import Iterable
 
-import msgspec
 import numpy as np
 
 from agents.matcher import rows, rules
 from agents.matcher.book import Book
 from agents.matcher.buys import Column
 from agents.matcher.lot import Lot
-from agents.matcher.rows import Asset, Bid, Buy
+from agents.matcher.rows import Asset, Bid
 from schemas.events import (
     BidsReleased,
     BuyOffer,
@@ -22,7 +21,6 @@ from schemas.events import (
     ProposedBid,
     SellOffer,
     SellOfferWithdrawn,
-    encode,
 )
 
 
@@ -39,6 +37,7 @@ class Draft:
         self._now = book.inputs
         self._placed: dict[str, bytes] = {}  # rows
         self._gone: list[str] = []
+        self.served: dict[str, int] = {}  # of those that a bid was taken of
         self._holding: dict[str, set[str]] = {}
         self._sold: dict[str, tuple[SellOffer, list[ProposedBid]]] = {}  # by one input
         book.begin(self)
@@ -65,15 +64,12 @@ class Draft:
         self.changed = changed
         if self._now == self._book.inputs:
             return changed
-        buys = self._buys
         changed.update({rows.BUY + offer.encode(): value for offer, value in self._placed.items()})
-        slots = np.union1d(buys.changed(), buys.placed_now).astype(np.int64)
-        served, held = buys.served[slots], buys.held[slots]
-        invested = buys.amount[slots] - buys.open[slots] - held
-        for slot, *numbers in zip(slots.tolist(), served.tolist(), held.tolist(), invested.tolist(), strict=True):
-            changed[rows.FILL + buys.offers[slot].encode()] = rows.fill(*numbers)
+        changed.update({rows.SERVED + offer.encode(): b"%d" % served for offer, served in self.served.items()})
         for offer in self._gone:
-            changed[rows.BUY + offer.encode()] = changed[rows.FILL + offer.encode()] = None
+            changed[rows.BUY + offer.encode()] = None
+            if offer in self.served or offer in self._book.served:
+                changed[rows.SERVED + offer.encode()] = None
         changed.update({rows.ASSET + key.encode(): rows.encode(lot.row) for key, lot in self.lots.items() if lot.changed})
         changed.update({rows.PORTFOLIO + key.encode(): b"%d" % version for key, version in self.withdrawn.items()})
         changed[rows.MARKET] = b"%d" % self._now
@@ -92,12 +88,8 @@ class Draft:
     def _place(self, offer: BuyOffer) -> None:
         if offer.offer in self._buys.slots or offer.version <= self._withdrawn_version(f"{offer.investor}/{offer.portfolio}"):
             return
-        criteria = msgspec.Raw(encode(offer.criteria))
-        buy = Buy(
-            offer.investor, offer.portfolio, offer.version, offer.bucket, offer.amount_cents, offer.bid_cents_max, self._now, criteria,
-            tuple(sorted(set(offer.agreements))),
-        )  # fmt: skip
-        want = self._book.want((bytes(criteria), buy.agreements))
+        buy = rows.bought(offer, self._now)
+        want = self._book.want((bytes(buy.criteria), buy.agreements))
         slot = self._buys.place(offer.offer, buy, want)
         self._queues.members[want] += 1
         self._queues.append([want], [slot], self._now)
@@ -141,6 +133,7 @@ class Draft:
             buys.open[slot] += bid.cents
             if not bid.number:
                 buys.held[slot] -= bid.cents
+            self.served[bid.buy_offer] = int(buys.served[slot])
             self._queues.put_back(int(buys.want[slot]), slot, int(buys.served[slot]))
         return sorted(hungry, key=lambda slot: (buys.served[slot], buys.placed[slot]))
 
@@ -165,7 +158,7 @@ class Draft:
 
     def _serve(self, lot: Lot, slots: Column) -> bool:
         """Let buy offers bid in this order; did any?"""
-        chosen, cents = lot.meet(self._buys, slots.tolist())
+        chosen, cents = lot.meet(self._buys, slots.tolist(), self._now)
         if chosen:
             assert lot.row.offer is not None
             self._bid(np.array(chosen), np.array(cents), held=lot.row.offer.all_or_none)

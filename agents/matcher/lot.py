@@ -35,8 +35,8 @@ class Lot:
         amount = self.row.offer.amount_cents
         return -((amount - self.left) * 10_000 // amount), self.row.since
 
-    def meet(self, buys: Buys, slots: list[int]) -> tuple[list[int], list[int]]:
-        """Let buy offers that fit bid, in this order (rules 2 and 3). Returns the slots of those that do, and their cents."""
+    def meet(self, buys: Buys, slots: list[int], now: int) -> tuple[list[int], list[int]]:
+        """Let buy offers that fit bid, in this order (rules 2 and 3), by the input `now`. Returns the slots of those that do, and their cents."""
         offer = self.row.offer
         chosen: list[int] = []
         amounts: list[int] = []
@@ -62,13 +62,13 @@ class Lot:
                 amounts.append(cents)
         if chosen:
             self.left, self.changed = left, True
-            self._take(buys, chosen, amounts)
+            self._take(buys, chosen, amounts, now)
         return chosen, amounts
 
-    def _take(self, buys: Buys, slots: list[int], amounts: list[int]) -> None:
+    def _take(self, buys: Buys, slots: list[int], amounts: list[int], now: int) -> None:
         offers, investors = [buys.offers[slot] for slot in slots], [buys.investors[slot] for slot in slots]
         self.bidders.update(offers)
-        self.row.held += map(Bid, offers, investors, amounts)
+        self.row.held += map(Bid, offers, investors, amounts, repeat(now))
 
     def sell(self, portfolios: list[str], buckets: list[str]) -> list[ProposedBid]:
         """Rule 6: all held bids become sales, with the next match numbers. They are of buy offers of these portfolios and buckets."""
@@ -76,7 +76,7 @@ class Lot:
         numbers = range(row.investments + 1, row.investments + 1 + len(held))
         row.held, row.investments = [], row.investments + len(held)
         offers, investors, cents = [bid.buy_offer for bid in held], [bid.investor for bid in held], [bid.cents for bid in held]
-        row.sold += map(Bid, offers, investors, cents, repeat(row.version), numbers)
+        row.sold += map(Bid, offers, investors, cents, [bid.served for bid in held], repeat(row.version), numbers)
         return list(map(ProposedBid, numbers, offers, investors, portfolios, buckets, cents))
 
     def release(self, buy_offer: str | None = None) -> list[Bid]:

@@ -30,7 +30,6 @@ class Queues:
         self._queues: list[array[int]] = []  # of number of the input << SLOT_BITS | slot
         self._heads: list[int] = []
         self._begun: dict[int, tuple[int, int, array[int] | None]] = {}  # want -> before this Step: head and length, or all of it
-        self._unsorted: set[int] = set()
 
     def open(self, want: int) -> None:
         """Have a queue for a want."""
@@ -44,16 +43,16 @@ class Queues:
         self._queues[want], self._heads[want] = array("q"), 0
         self._begun.pop(want, None)
 
-    def load(self, want: int, slot: int, served: int) -> None:
-        """Put a buy offer in, outside a Step, in any order; then `sort`."""
-        self._queues[want].append(served << SLOT_BITS | slot)
-        self._unsorted.add(want)
-
-    def sort(self) -> None:
-        for want in self._unsorted:
-            self._queues[want] = array("q", np.unique(self._queues[want][self._heads[want] :]).tobytes())
-            self._heads[want] = 0
-        self._unsorted.clear()
+    def load(self) -> None:
+        """Make all queues anew."""
+        buys = self._buys
+        slots = (buys.open > 0).nonzero()[0]
+        wants = buys.want[slots]
+        order = np.lexsort((buys.served[slots], wants))
+        entries = (buys.served[slots] << SLOT_BITS | slots)[order]
+        ends = np.cumsum(np.bincount(wants, minlength=len(self._queues))).tolist()
+        self._queues = [array("q", entries[start:end].tobytes()) for start, end in zip([0, *ends], ends, strict=False)]
+        self._heads = [0] * len(ends)
 
     def append(self, wants: Iterable[int], slots: Iterable[int], now: int) -> None:
         """Put buy offers that the newest input places or serves at the end."""

@@ -1,17 +1,19 @@
 """The rows of the matcher's table: the book is built from them alone.
 
-`b/` + buy offer id: a Buy, and `f/` + buy offer id: how far it is filled, written far more often and so apart from what never changes; both
-are deleted when the offer is withdrawn. `s/` + originator/asset: an Asset, for good, since what was sold of it must not be forgotten.
-`p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how many inputs the market has taken.
+`s/` + originator/asset: an Asset with all of its bids, for good, since what was sold of it must not be forgotten. `b/` + buy offer id: a Buy,
+what never changes of it: what it has held and invested, and when it was last served, is in its bids, so that matching an asset writes one
+row and not one more for each of its bids. `f/` + buy offer id: the number of the input that last served it, once a bid of it was taken out
+again. Both are deleted when the offer is withdrawn. `p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how many
+inputs the market has taken.
 """
 
 from typing import Final
 
 import msgspec
 
-from schemas.events import SellOffer
+from schemas.events import BuyOffer, SellOffer
 
-BUY, FILL, ASSET, PORTFOLIO, MARKET = b"b/", b"f/", b"s/", b"p/", b"m"
+BUY, SERVED, ASSET, PORTFOLIO, MARKET = b"b/", b"f/", b"s/", b"p/", b"m"
 
 
 class Bid(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -20,6 +22,7 @@ class Bid(msgspec.Struct, frozen=True, array_like=True, gc=False):
     buy_offer: str
     investor: str
     cents: int
+    served: int  # the number of the input that made the bid
     version: int = 0  # of the asset when it was sold, and its match number there; 0 while the bid is held
     number: int = 0
 
@@ -55,15 +58,9 @@ decode_buy: Final = msgspec.json.Decoder(Buy).decode
 decode_asset: Final = msgspec.json.Decoder(Asset).decode
 
 
-def fill(served: int, held_cents: int, invested_cents: int) -> bytes:
-    """A fill row: the number of the input that last served the buy offer, or placed it, and its cents, held and invested.
-
-    What was sold counts as invested, confirmed or not.
-    """
-    return b"%d %d %d" % (served, held_cents, invested_cents)
-
-
-def read_fill(value: bytes) -> tuple[int, int, int]:
-    """Raises ValueError if it is none."""
-    served, held_cents, invested_cents = map(int, value.split())
-    return served, held_cents, invested_cents
+def bought(offer: BuyOffer, placed: int) -> Buy:
+    """The row of a buy offer that the input of this number places."""
+    return Buy(
+        offer.investor, offer.portfolio, offer.version, offer.bucket, offer.amount_cents, offer.bid_cents_max, placed,
+        msgspec.Raw(encode(offer.criteria)), tuple(sorted(set(offer.agreements))),
+    )  # fmt: skip

@@ -1,12 +1,14 @@
 """Market events to test with: plain ones to alter, and random histories of a small, crowded market."""
 
+from operator import attrgetter
+
 import msgspec
 from hypothesis import strategies as st
 
 from agents.confirmer.outcomes import investments
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
-from agents.matcher.rows import ASSET, BUY, FILL, MARKET, decode_asset, decode_buy, read_fill
+from agents.matcher.rows import ASSET, BUY, MARKET, SERVED, decode_asset, decode_buy
 from schemas.criteria import Criteria, Predicate
 from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, SellOffer, SellOfferWithdrawn
 from tests.wanted import attributes, wants
@@ -72,16 +74,27 @@ class Market:
         return [one for proposal in self.proposals for one in investments(proposal, {})]
 
     def summary(self):
-        buys, assets = {}, {}
-        for key, value in self.rows.items():
-            if key.startswith(BUY):
-                row, (served, held, invested) = decode_buy(value), read_fill(self.rows[FILL + key[2:]])
-                buys[key[2:].decode()] = (row.amount_cents - held - invested, held, invested, row.placed, served)
-            elif key.startswith(ASSET):
-                row = decode_asset(value)
-                held, sold = ([msgspec.structs.astuple(bid) for bid in bids] for bids in (row.held, row.sold))
-                assets[key[2:].decode()] = (row.version, row.offer, row.since, row.investments, held, sold, row.released)
-        return int(self.rows.get(MARKET, b"0")), buys, assets
+        """Of the rows alone: a buy offer's amounts are those of its bids, and it was last served by the newest of them."""
+        assets = {key[2:].decode(): decode_asset(value) for key, value in self.rows.items() if key.startswith(ASSET)}
+        buys = {}
+        for key, row in ((key, decode_buy(value)) for key, value in self.rows.items() if key.startswith(BUY)):
+            offer = key[2:].decode()
+            held, sold = ([bid for asset in assets.values() for bid in bids(asset) if bid.buy_offer == offer] for bids in (HELD, SOLD))
+            served = max(row.placed, int(self.rows.get(SERVED + key[2:], b"0")), *(bid.served for bid in held + sold), 0)
+            held, invested = (sum(bid.cents for bid in bids) for bids in (held, sold))
+            buys[offer] = (row.amount_cents - held - invested, held, invested, row.placed, served)
+        shown = {
+            key: (row.version, row.offer, row.since, row.investments, _short(row.held), _short(row.sold), row.released)
+            for key, row in assets.items()
+        }
+        return int(self.rows.get(MARKET, b"0")), buys, shown
+
+
+HELD, SOLD = attrgetter("held"), attrgetter("sold")
+
+
+def _short(bids):
+    return [(bid.buy_offer, bid.investor, bid.cents, bid.version, bid.number) for bid in bids]
 
 
 def run(book, events):
