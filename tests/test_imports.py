@@ -37,7 +37,7 @@ IMPURE = {
     "asyncpg",
     "httpx",
 }
-COLUMNS = {"numpy", "pyarrow", "msgspec", "xxhash", "bson", "yaml"}
+COLUMNS = {"numba", "numpy", "pyarrow", "msgspec", "xxhash", "bson", "yaml"}
 
 
 def imports(path: Path) -> set[str]:

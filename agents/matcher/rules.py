@@ -78,13 +78,13 @@ def least_bids(left: NDArray[np.int64], smallest: NDArray[np.int64]) -> NDArray[
 
 
 def digest(offer: str) -> int:
-    """64 bits of an offer's id, signed to fit a column."""
-    return int.from_bytes(blake2b(offer.encode(), digest_size=8).digest(), "little", signed=True)
+    """64 bits of an offer's id."""
+    return int.from_bytes(blake2b(offer.encode(), digest_size=8).digest(), "little")
 
 
-def ties(buy_digests: NDArray[np.int64], sell_digest: int) -> NDArray[np.uint64]:
+def ties(buy_digests: NDArray[np.uint64], sell_digest: np.uint64) -> NDArray[np.uint64]:
     """Rule 4: the order among equals, lowest first; the finaliser of splitmix64 (Steele, Lea, Flood 2014) over both digests."""
-    mixed = (buy_digests ^ sell_digest).view(np.uint64)
+    mixed = buy_digests ^ sell_digest
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
@@ -119,7 +119,8 @@ def _out_of_bounds(part: SellOffer | BuyOffer) -> str:
         if not low <= getattr(part, name) <= high:
             return f"{name}: {getattr(part, name)} is not between {low} and {high}"
     for name in texts:
-        if _json_bytes(getattr(part, name)) > TEXT_BYTES_MAX:
+        text = getattr(part, name)
+        if 6 * len(text) > TEXT_BYTES_MAX and _json_bytes(text) > TEXT_BYTES_MAX:
             return f"{name}: longer than {TEXT_BYTES_MAX} bytes"
     return ""
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from schemas.criteria import Criteria, Predicate
-from schemas.events import BuyOffer, SellOffer, encode
+from schemas.events import BuyOffer, SellOffer
 
 SEED: Final = 20_261_130
 CRITERIA_EACH: Final = 10  # buy offers of equal criteria
@@ -54,9 +54,9 @@ def buy_offers(wanted: list[Criteria]) -> Iterator[BuyOffer]:
     chance.shuffle(order)
     for n, which in enumerate(order):
         investor = f"investor-{chance.randrange(len(order) // 3 + 1)}"
-        offer = f"{investor}/growth/1/{n}"
+        offer = f"{investor}/growth/{n + 1}/main"
         most = chance.randrange(LARGEST_CENTS // 2, LARGEST_CENTS)
-        yield BuyOffer(offer, investor, "growth", 1, str(n), "EUR", 100 * LARGEST_CENTS, most, wanted[which])
+        yield BuyOffer(offer, investor, "growth", n + 1, "main", "EUR", 100 * LARGEST_CENTS, most, wanted[which])
 
 
 def sell_offers(count: int, market: int, *, all_or_none: bool = False, seed: int = 2) -> list[SellOffer]:
@@ -73,18 +73,13 @@ def _sell_offer(chance: random.Random, asset: str, originator: str, *, all_or_no
         "originator": originator, "product": "loan", "rate": chance.randrange(60_000, 200_000),
         "remaining_months": chance.randrange(6, 60), "risk_group": chance.choice(GROUPS),
     }  # fmt: skip
-    offer = SellOffer(
+    return SellOffer(
         f"{originator}/{asset}/1", originator, asset, 1, "loan", "EUR", str(attributes["country"]), amount, 10_000, 100_000, 36, 0,
         str(attributes["risk_group"]), all_or_none, 1_000, LARGEST_CENTS, attributes=attributes,
     )  # fmt: skip
-    return offer
 
 
 def later(offer: SellOffer) -> SellOffer:
     """The next version of it, the same but for that."""
     version = offer.version + 1
     return msgspec.structs.replace(offer, version=version, offer=f"{offer.originator}/{offer.asset}/{version}")
-
-
-def message(events: list[SellOffer]) -> bytes:
-    return encode(events)
