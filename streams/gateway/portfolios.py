@@ -39,7 +39,7 @@ async def place(request: Request) -> Response:
         criteria = [_told(path, one) for path, one in fault.criteria.items()]
         raise ProblemError(422, "invalid-portfolio", "Nothing was placed.", errors=fault.problems, criteria=criteria) from fault
     await _publish(gateway, portfolio)
-    return Response(orjson.dumps(_answer(portfolio, markets[portfolio.currency])), 202, media_type=JSON)
+    return Response(orjson.dumps(answered(portfolio, markets[portfolio.currency])), 202, media_type=JSON)
 
 
 async def close(request: Request) -> Response:
@@ -62,13 +62,18 @@ async def _publish(gateway: Gateway, portfolio: Portfolio) -> None:
         raise retry_later("broker-unavailable", f"{fault}. Send it again.", gateway.limits.retry_s) from fault
 
 
-def _answer(portfolio: Portfolio, attributes: Mapping[str, Attribute]) -> dict[str, Any]:
+def answered(portfolio: Portfolio, attributes: Mapping[str, Attribute]) -> dict[str, Any]:
     """The portfolio as it was placed, its criteria in the language and as JSON."""
-    answer: dict[str, Any] = msgspec.to_builtins(portfolio)
-    for told, bucket in zip(answer["buckets"], portfolio.buckets, strict=True):
-        told["criteria"] = wording.text(bucket.criteria, attributes)
-        told["criteria_json"] = wording.form(bucket.criteria, attributes)
-    return answer
+    buckets = [
+        {
+            "name": bucket.name,
+            "share_percent": bucket.share_percent,
+            "criteria": wording.text(bucket.criteria, attributes),
+            "criteria_json": wording.form(bucket.criteria, attributes),
+        }
+        for bucket in portfolio.buckets
+    ]
+    return {**msgspec.to_builtins(portfolio), "buckets": buckets}
 
 
 def _told(path: str, fault: CriteriaError) -> dict[str, Any]:

@@ -30,6 +30,11 @@ def test_the_first_version_of_an_asset_for_sale_is_placed_with_all_that_a_bid_de
         offer="bluebird/L1/1", originator="bluebird", asset="L1", version=1, product="consumer-loan-usd", currency="USD", country="US",
         amount_cents=2_700_000, price_bp=9_950, rate_ppm=140_700, remaining_months=34, days_past_due=3, risk_group="E", all_or_none=True,
         bid_cents_min=2_500, bid_cents_max=100_000, buyer_price_bp=9_975, product_version=2,
+        attributes={
+            "originator": "bluebird", "product": "consumer-loan-usd", "status": "late", "country": "US", "sale": "all_or_none",
+            "issued": 17_600, "term_months": 36, "rate": 140_700, "principal": 2_800_000, "outstanding": 2_700_000, "days_past_due": 3,
+            "risk_group": "E", "remaining_months": 34, "score": 107, "price": 995_000, "buyer_price": 997_500, "expected_loss": 30_000,
+        },
     )  # fmt: skip
     assert events == [[], [offer], []]
     assert changes == {KEY: Standing(is_open=True, market=USD, version=1)}

@@ -194,7 +194,7 @@ def test_what_the_agents_write_keeps_the_contract():
     delivered = [Record(topics.INGEST, b"bluebird/LC1", loan, None, (("originator", b"bluebird"),)) for loan in loans]
     wanted = {"portfolio": "steady", "currency": "USD", "size": "10000.00", "buckets": [{"name": "all", "share_percent": 100}]}
     portfolios = [
-        Record(topics.PORTFOLIOS, b"ann", encode(parse(json.dumps({**wanted, "closed": closed}).encode(), "ann", version, topics.MARKETS)))
+        Record(topics.PORTFOLIOS, b"ann", encode(parse(json.dumps({**wanted, "closed": closed}).encode(), "ann", version, {"USD": {}})))
         for version, closed in ((1, False), (2, True))
     ]
     asks = {"bluebird": Originator("bluebird", "Bluebird", "https://bluebird.example/confirm")}
