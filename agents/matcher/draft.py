@@ -11,7 +11,7 @@ from agents.matcher import rows, rules
 from agents.matcher.book import Book
 from agents.matcher.buys import Column
 from agents.matcher.lot import Lot
-from agents.matcher.meeting import Asked
+from agents.matcher.meeting import Asked, bid_cents
 from agents.matcher.rows import Asset, Bid
 from schemas.events import (
     BidsReleased,
@@ -179,7 +179,7 @@ class Draft:
             if offer is None or buys.offers[slot] in lot.bidders or not lot.bids:
                 continue
             affordable = min(int(buys.open[slot]), most - lot.totals.get(investor, 0))
-            cents = rules.bid_cents(lot.left, offer.bid_cents_min, offer.bid_cents_max, affordable)
+            cents = bid_cents(lot.left, offer.bid_cents_min, offer.bid_cents_max, affordable)
             if cents:
                 self._bid(lot, offer, np.array([slot]), np.array([cents]))
                 self._settle(lot)

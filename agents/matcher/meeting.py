@@ -1,18 +1,17 @@
 """Rule 4 compiled: a sell offer meets the buy offers of the wants that take it, the least recently served first. Loops over plain arrays.
 
-The profile is why: a bid is a dozen look-ups, which as numpy expressions come to 300 µs for a sell offer of 30 bids and here to 10. numba
-compiles a function when it is first called and keeps it beside this file, or in the user's cache folder.
+The profile is why: a bid is a dozen look-ups, which for a sell offer of 30 bids are 300 µs as numpy expressions and 20 here. numba compiles
+a function when it is first called, which takes seconds, and keeps it beside this file or in the user's cache folder: see `ready`. What it
+keeps is of this file as it is, so nothing that is compiled may be defined elsewhere.
 """
 
 import heapq
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, Literal, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-
-from agents.matcher import rules
 
 Column = NDArray[np.int64]
 Plain = tuple[Any, ...]  # one of the named ones below without its names, at which numba looks for twenty times as long
@@ -20,24 +19,23 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    return cast("Function", numba.njit(cache=True)(function))
+    return _compiled(function, "never")
 
 
 def inlined(function: Function) -> Function:
     """A call would count the references to each array up and down."""
-    return cast("Function", numba.njit(cache=True, inline="always")(function))
+    return _compiled(function, "always")
 
 
-_bid_cents: Final = compiled(rules.bid_cents)
-_ties: Final[Any] = compiled(rules.ties)
-_NEXT: Final = (
-    0,
-    np.uint64(0),
-    0,
-    0,
-    0,
-    0,
-)  # of the heap: served, tie and placed, which say whose turn it is; slot; where its queue goes on, ends
+def _compiled(function: Function, inline: Literal["never", "always"]) -> Function:
+    try:
+        return cast("Function", numba.njit(cache=True, inline=inline)(function))
+    except RuntimeError:  # there is no folder to keep it in: it is compiled at each start
+        return cast("Function", numba.njit(inline=inline)(function))
+
+
+# Of the heap: the input that served, tie and input that placed, which say whose turn it is; slot; where its queue goes on and ends.
+_NEXT: Final = (0, np.uint64(0), 0, 0, 0, 0)
 
 
 class Queued(NamedTuple):
@@ -80,6 +78,29 @@ class Asked(NamedTuple):
     bids: int
 
 
+@compiled
+def bid_cents(left: int, smallest: int, largest: int, affordable: int) -> int:
+    """Rule 2: the bid of a buy offer that can afford so much, for an asset of which so much is left; 0 if there is none. Cents.
+
+    With less left, or less to afford, a bid that was impossible stays impossible: that is why one pass leaves the book maximal.
+    """
+    if left < 2 * smallest:
+        return left if affordable >= left else 0
+    most = min(affordable, largest, left)
+    if most < left:
+        most = min(most, left - smallest)
+    return most if most >= smallest else 0
+
+
+@compiled
+def tie(buy_digest: np.uint64, sell_digest: np.uint64) -> np.uint64:
+    """Rule 4: the order among equals, lowest first; the finaliser of splitmix64 (Steele, Lea, Flood 2014) over both digests."""
+    mixed = buy_digest ^ sell_digest
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
 @inlined
 def _live(slots: Column, inputs: Column, served: Column, money: Column, place: int, end: int) -> int:
     """The first place from here that is not dead."""
@@ -108,7 +129,7 @@ def meet(wants: Column, queued: Plain, offered: Plain, asked: Plain) -> tuple[Co
         elif len(heap) > 0:
             _, _, _, slot, place, end = heapq.heappop(heap)
             affordable = min(money[slot], most[slot] - has[investors[slot]])
-            bid = 0 if out[slot] else _bid_cents(left, smallest, largest, affordable)
+            bid = 0 if out[slot] else bid_cents(left, smallest, largest, affordable)
             if bid > 0:
                 left -= bid
                 has[investors[slot]] += bid
@@ -121,7 +142,7 @@ def meet(wants: Column, queued: Plain, offered: Plain, asked: Plain) -> tuple[Co
             slot, number = slots[place], inputs[place]
             place = _live(slots, inputs, served, money, place + 1, end)
             last = place == end or inputs[place] != number
-            heapq.heappush(heap, (number, _ties(digests[slot], digest), placed[slot], slot, place if last else end, end))
+            heapq.heappush(heap, (number, tie(digests[slot], digest), placed[slot], slot, place if last else end, end))
             if last:
                 break
     for slot in chosen:
@@ -210,3 +231,14 @@ def ones(words: NDArray[np.uint64]) -> Column:
             found.append(64 * place + bit)
             word = rest
     return np.array(found)
+
+
+def ready() -> None:
+    """Compile everything, or read what is compiled: to be called before there is anything to do, since nothing else moves meanwhile."""
+    none, one = np.zeros(0, np.int64), np.zeros(1, np.int64)
+    queued: Plain = (none, none, one.copy(), one.copy(), one.copy(), one.copy(), one.copy())
+    offered: Plain = (one, one, one, one, np.zeros(1, np.uint64), one, one, np.zeros(1, np.bool_), one)
+    meet(none, queued, offered, (np.uint64(0), 0, 1, 1, 0))
+    append(queued, offered, none, 1, 0)
+    put_back(queued, offered, 0)
+    ones(np.zeros(1, np.uint64))
