@@ -74,35 +74,36 @@ class Buys:
 
     def take(self, offer: str, buy: Buy, want: int) -> int:
         """A slot for a buy offer that has none; nothing of it is open yet."""
-        texts = (offer, *(self._texts.setdefault(text, text) for text in (buy.investor, buy.portfolio, buy.bucket)))
-        lists = (self.offers, self.investors, self.portfolios, self.buckets)
+        own = self._texts.setdefault
+        investor, portfolio, bucket = own(buy.investor, buy.investor), own(buy.portfolio, buy.portfolio), own(buy.bucket, buy.bucket)
         if self._free:
             slot = self._free.pop()
-            for some, text in zip(lists, texts, strict=True):
-                some[slot] = text
+            self.offers[slot], self.investors[slot], self.portfolios[slot], self.buckets[slot] = offer, investor, portfolio, bucket
         else:
             slot = len(self.offers)
-            for some, text in zip(lists, texts, strict=True):
-                some.append(text)
+            self.offers.append(offer)
+            self.investors.append(investor)
+            self.portfolios.append(portfolio)
+            self.buckets.append(bucket)
             if slot == self.amount.size:
-                for name in self.names:
-                    setattr(self, name, np.concatenate((getattr(self, name), np.zeros_like(getattr(self, name)))))
-                self._out = np.zeros(2 * slot, np.bool_)
-                self._show()
+                self._widen()
         self.slots[offer] = slot
-        self.amount[slot], self.most[slot], self.version[slot], self.placed[slot] = (
-            buy.amount_cents,
-            buy.bid_cents_max,
-            buy.version,
-            buy.placed,
-        )
+        self.amount[slot], self.most[slot] = buy.amount_cents, buy.bid_cents_max
+        self.version[slot], self.placed[slot] = buy.version, buy.placed
         self.digest[slot], self.want[slot] = digest(offer), want
-        self.investor[slot] = self._numbers.setdefault(buy.investor, len(self._numbers))
+        self.investor[slot] = self._numbers.setdefault(investor, len(self._numbers))
         if len(self._numbers) > self._has.size:  # nothing compiled looks at bounds
             self._has = np.zeros(2 * self._has.size, np.int64)
             self._show()
         self.fill(slot, 0, 0, NOBODY)
         return slot
+
+    def _widen(self) -> None:
+        for name in self.names:
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate((column, np.zeros_like(column))))
+        self._out = np.zeros(self.open.size, np.bool_)
+        self._show()
 
     def fill(self, slot: int, open_cents: int, held_cents: int, served: int) -> None:
         self.open[slot], self.held[slot], self.served[slot] = open_cents, held_cents, served

@@ -125,17 +125,18 @@ class Draft:
 
         Returns, in the order of rule 5, the slots of those that can afford more in other assets now.
         """
-        buys, hungry = self._buys, []
-        for bid in bids:
-            slot = buys.slots[bid.buy_offer]
-            buys.keep(np.array([slot]))
-            if buys.open[slot] < buys.most[slot]:  # else money was not what kept it from bidding
-                hungry.append(slot)
-            buys.open[slot] += bid.cents
-            if not bid.number:
-                buys.held[slot] -= bid.cents
-            self.served[bid.buy_offer] = int(buys.served[slot])
+        buys, back = self._buys, list(bids)
+        if not back:
+            return []
+        slots = np.array([buys.slots[bid.buy_offer] for bid in back])
+        buys.keep(slots)
+        before = buys.open[slots]
+        buys.open[slots] += [bid.cents for bid in back]
+        buys.held[slots] -= [0 if bid.number else bid.cents for bid in back]
+        self.served.update(zip([bid.buy_offer for bid in back], buys.served[slots].tolist(), strict=True))
+        for slot in slots[before == 0].tolist():
             self._queues.put_back(slot)
+        hungry = slots[before < buys.most[slots]].tolist()  # money was not what kept the others from bidding
         return sorted(hungry, key=lambda slot: (buys.served[slot], buys.placed[slot]))
 
     def _meet_buys(self, lot: Lot) -> None:

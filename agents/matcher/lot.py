@@ -58,13 +58,12 @@ class Lot:
 
     def release(self, buy_offer: str | None = None) -> list[Bid]:
         """Take the held bids out, all or those of one buy offer."""
-        gone = [bid for bid in self.row.held if buy_offer in (None, bid.buy_offer)]
-        for bid in gone:
-            self.row.held.remove(bid)
-            self.bidders.remove(bid.buy_offer)
-            self.totals[bid.investor] -= bid.cents
-            self.left += bid.cents
+        row = self.row
+        gone = [bid for bid in row.held if buy_offer in (None, bid.buy_offer)]
+        if gone:
             self.changed = True
+            row.held = [] if buy_offer is None else [bid for bid in row.held if bid.buy_offer != buy_offer]
+            self._reckon()
         return gone
 
     def take_back(self, offer: SellOffer, numbers: Collection[int], now: int) -> list[Bid]:

@@ -60,7 +60,7 @@ def buy_offers(wanted: list[Criteria]) -> Iterator[BuyOffer]:
 
 
 def sell_offers(count: int, market: int, *, all_or_none: bool = False, seed: int = 2) -> list[SellOffer]:
-    """So many for a market of `market` criteria; about BIDS bids fill one, and of an all-or-none one that is more than there will be."""
+    """So many for a market of `market` criteria; about BIDS bids fill one; an all-or-none one takes all there are, and is never full."""
     chance = random.Random(SEED + seed)
     originators = _originators(market)
     return [_sell_offer(chance, f"asset-{seed}-{n}", chance.choice(originators), all_or_none=all_or_none) for n in range(count)]
@@ -68,6 +68,8 @@ def sell_offers(count: int, market: int, *, all_or_none: bool = False, seed: int
 
 def _sell_offer(chance: random.Random, asset: str, originator: str, *, all_or_none: bool) -> SellOffer:
     amount = BIDS * 3 * LARGEST_CENTS // 4 + chance.randrange(-20, 20) * 1_000
+    if all_or_none:
+        amount *= 1_000
     attributes = {
         "amount": chance.randrange(0, 1_000_000), "country": chance.choice(COUNTRIES), "days_past_due": chance.choice([0, 0, 0, 3, 20]),
         "originator": originator, "product": "loan", "rate": chance.randrange(60_000, 200_000),
