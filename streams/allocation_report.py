@@ -64,7 +64,7 @@ async def _asked(dsn: str, currency: str, since: datetime, until: datetime) -> l
         if isinstance(offer, BuyOffer) and offer.currency == currency:
             before, bought = (invested[offer.offer][name] if offer.offer in invested else 0 for name in ("before", "since"))
             if (demanded := offer.amount_cents - before) > 0:
-                asked.append(Asked(offer.investor, encode(offer.criteria), demanded, bought))
+                asked.append(Asked(offer.investor, encode((offer.criteria, sorted(offer.agreements))), demanded, bought))
     return asked
 
 

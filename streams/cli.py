@@ -15,7 +15,9 @@ from streams import settings as settings_module
 from streams.allocation_command import allocation_report
 from streams.criteria_command import criteria
 from streams.embedded.errors import UserError
+from streams.ledger import commands as ledger_commands
 from streams.model_command import model_service
+from streams.products_command import products
 from streams.replay import replay
 from streams.restart import restart
 from streams.running import database, given, running, secret
@@ -185,9 +187,12 @@ def demo(home: str | None) -> None:
 main.add_command(checkout.bench)
 main.add_command(checkout.chaos)
 main.add_command(replay)
+main.add_command(ledger_commands.audit)
+main.add_command(ledger_commands.ledger)
 for command in (modelling.tape, modelling.calibrate, modelling.model_report):
     main.add_command(command)
 main.add_command(model_service)
+main.add_command(products)
 main.add_command(allocation_report)
 main.add_command(criteria)
 

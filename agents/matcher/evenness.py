@@ -4,8 +4,8 @@ The concentration curve puts the investors in the order of their fill, served by
 all have the same fill. Gini's coefficient is the area between the two, twice: 0 where all are alike, towards 1 where few have all (Kakwani,
 Applications of Lorenz Curves in Economic Analysis, Econometrica 45, 1977).
 
-Who asks for little that there is, gets less, and no rule of the match can help it; so the buy offers of equal criteria are also compared
-among themselves: `among_equals` is the mean of their coefficients, by what was served to them.
+Who asks for little that there is, gets less, and no rule of the match can help it; so the buy offers of equal criteria and agreements are
+also compared among themselves: `among_equals` is the mean of their coefficients, by what was served to them.
 """
 
 from collections.abc import Iterable, Sequence

@@ -42,12 +42,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import criteria
+from schemas.agreements import AGREEMENTS_MAX
 from schemas.asset import CENTS_MAX
 from schemas.events import BuyOffer, SellOffer
 
 # A bid of a proposal is at most 2 * TEXT_BYTES_MAX, since a buy offer's id has the other texts in it, and 105 bytes of names, digits and
-# signs; so 1,500 of them and a sell offer (7 texts, its attributes, 400 bytes) are 994 kB of a message's MiB. A row takes 60 bytes less for
-# each.
+# signs; so 1,500 of them and a sell offer (7 texts, 50 agreements, its attributes, 400 bytes) are 1,007 kB of a message's MiB. A row takes
+# 60 bytes less for each.
 BIDS_MAX: Final = 1_500
 VERSION_MAX: Final = 2**53  # a portfolio's counts microseconds
 TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer, as JSON
@@ -76,11 +77,18 @@ def fault(offer: SellOffer | BuyOffer, market: str) -> str:
         return f"currency: {offer.currency!r}; this market is {market}"
     if isinstance(offer, SellOffer):
         odd = "" if offer.bid_cents_min <= offer.bid_cents_max else "bid_cents_min: exceeds bid_cents_max"
-        return _out_of_bounds(offer) or odd or _attributes_fault(offer.attributes)
+        return _out_of_bounds(offer) or _agreements_fault(offer) or odd or _attributes_fault(offer.attributes)
     if offer.offer != f"{offer.investor}/{offer.portfolio}/{offer.version}/{offer.bucket}":
         return "offer: is not investor/portfolio/version/bucket"
     why = criteria.fault(offer.criteria)
-    return _out_of_bounds(offer) or (why and f"criteria: {why}")
+    return _out_of_bounds(offer) or _agreements_fault(offer) or (why and f"criteria: {why}")
+
+
+def _agreements_fault(offer: SellOffer | BuyOffer) -> str:
+    if len(offer.agreements) > AGREEMENTS_MAX:
+        return f"agreements: more than {AGREEMENTS_MAX} values"
+    odd = any(_json_bytes(name) > TEXT_BYTES_MAX for name in offer.agreements)
+    return f"agreements: a value longer than {TEXT_BYTES_MAX} bytes" if odd else ""
 
 
 def _attributes_fault(attributes: dict[str, int | str]) -> str:

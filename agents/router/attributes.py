@@ -1,11 +1,13 @@
 """What a sell offer says of its asset for investors' criteria: the attributes that its product lets them use. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from schemas.attributes import Attribute
 from schemas.columns import ATTRIBUTES
@@ -13,19 +15,18 @@ from schemas.values import value_of
 
 
 class Told:
-    """The attributes of `rows` (ASSESSED), read by column; `attributes` are those of each product."""
+    """The attributes of `rows` (ASSESSED), read by column; `attributes` are those of some products, `places` says which is each row's."""
 
-    def __init__(self, rows: pa.RecordBatch, attributes: Mapping[str, Sequence[Attribute]]) -> None:
-        self._rows, self._attributes = rows, attributes
-        self._products = rows.column("product").to_pylist()
-        self._told: dict[str, _Product] = {}
+    def __init__(self, rows: pa.RecordBatch, attributes: Sequence[Sequence[Attribute]], places: NDArray[np.int64]) -> None:
+        self._rows, self._attributes, self._places = rows, attributes, places.tolist()
+        self._told: dict[int, _Product] = {}
 
     def of(self, row: int) -> dict[str, int | str]:
-        """By name, in their units; what the version does not say, or says as another kind than its product has now, is left out."""
-        product = self._products[row]
-        if product not in self._told:
-            self._told[product] = _Product(self._rows, self._attributes[product])
-        return self._told[product].of(row)
+        """By name, in their units; what the version does not say, or says as another kind than its product has, is left out."""
+        place = self._places[row]
+        if place not in self._told:
+            self._told[place] = _Product(self._rows, self._attributes[place])
+        return self._told[place].of(row)
 
 
 class _Product:

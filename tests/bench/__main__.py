@@ -15,7 +15,7 @@ from rich.console import Console
 
 from streams import logs
 from streams.embedded.errors import UserError
-from tests.bench import agents, assess, delivery, diff, latency, match, recovery, report, runner, scale, upload
+from tests.bench import agents, assess, delivery, diff, latency, ledger, match, recovery, report, runner, scale, upload
 from tests.bench.process import RunError
 
 
@@ -34,6 +34,7 @@ BENCHES: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     "single": partial(compared, "single", agents.single),
     "assess": assess.main,
     "match": match.main,
+    "ledger": ledger.main,
     "upload": upload.main,
     "recovery": recovery.main,
     "latency": latency.main,

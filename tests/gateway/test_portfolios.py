@@ -1,18 +1,26 @@
 """What an investor wants, from HTTP to its topic."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 import schemas
 from agents.trader import gap
+from schemas.agreements import Needed
 from schemas.events import decode_portfolio
+from schemas.published import encode
 from streams import topics
+from streams.effects import Record
+from tests.broker.tools import produce
+from tests.rows import CATALOG
 from tests.wanted import wants
 
 BUCKET = {"name": "all", "share_percent": 100, "criteria": "rate >= 6% and risk_group in (B, A)"}
 BODY = {"portfolio": "p1", "currency": "EUR", "size": "1000.00", "buckets": [BUCKET]}
+POUNDS = {**BODY, "currency": "GBP"}
 
 
 async def place(client, body, investor="ann"):
@@ -63,6 +71,32 @@ async def test_a_portfolio_is_closed_in_its_market(client, published):
     assert (closed.portfolio, closed.investor, closed.currency, closed.closed) == ("p1", "ann", "EUR", True)
     assert closed.version > first["version"]
     assert gap.fault(closed, topics.MARKETS) == "", "the trader takes it"
+
+
+async def test_the_answer_says_which_products_the_investor_may_not_buy_for_want_of_which_agreements(serve, kafka, published, tmp_path):
+    needed = Needed(investor=("risk-notice-2026", "kyc"))
+    product = structs.replace(CATALOG.products["consumer-loan-eur"], product="needs-agreements", currency="GBP", agreements=needed)
+    await produce(kafka, [Record(topics.PRODUCTS, b"needs-agreements", encode(product))])
+    shutil.copy(Path(schemas.__file__).parent / "originators.yaml", tmp_path)
+    (tmp_path / "investors.yaml").write_text(
+        "- {investor: ann, agreements: {kyc: 2026-03-02, risk-notice-2026: 2026-03-02}}\n- {investor: ben, agreements: {kyc: 2026-03-02}}\n"
+    )
+    async with serve(kafka, catalog=tmp_path) as client:
+        told = [await place(client, POUNDS, who) for who in ("ann", "ben", "cy")]
+        told += [await place(client, {**BODY, "currency": "USD"}, "cy"), await place(client, {**POUNDS, "closed": True}, "cy")]
+    records = sorted(await published(topics.PORTFOLIOS, 5), key=lambda record: json.loads(record.value)["version"])
+    assert [response.status_code for response in told] == [202] * 5
+    answers = [response.json() for response in told]
+    lacking = [answer.pop("lacking", None) for answer in answers]
+    assert lacking == [
+        None,
+        [{"product": "needs-agreements", "agreements": ["risk-notice-2026"]}],
+        [{"product": "needs-agreements", "agreements": ["risk-notice-2026", "kyc"]}],
+        None,
+        None,
+    ]
+    placed = [json.loads(record.value) for record in records]
+    assert [{**answer, "buckets": ()} for answer in answers] == [{**one, "buckets": ()} for one in placed]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", json.dumps({**BODY, "currency": "XXX", "size": 7}).encode()])

@@ -51,6 +51,7 @@ def test_a_sound_offer_has_no_fault():
     assert rules.fault(sell(), "EUR") == ""
     assert rules.fault(sell(amount=0), "EUR") == ""
     assert rules.fault(buy(amount=CENTS_MAX, most=CENTS_MAX, risk_groups=("A",)), "EUR") == ""
+    assert rules.fault(buy(agreements=("x" * 256,) * 50), "EUR") == rules.fault(sell(agreements=("x" * 256,) * 50), "EUR") == ""
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,10 @@ def test_a_sound_offer_has_no_fault():
         (msgspec.structs.replace(sell(), attributes={"rate": 2**62}), "attributes.rate: "),
         (msgspec.structs.replace(sell(), attributes={str(n): "\1" * 200 for n in range(60)}), "attributes: 72471 bytes"),
         (msgspec.structs.replace(buy(), currency="GBP"), "currency: 'GBP'"),
+        (sell(agreements=tuple(map(str, range(51)))), "agreements: more than 50"),
+        (buy(agreements=tuple(map(str, range(51)))), "agreements: more than 50"),
+        (sell(agreements=("a", "x" * 257)), "agreements: a value longer than 256"),
+        (buy(agreements=("\1" * 43,)), "agreements: a value longer than 256"),
     ],
 )
 def test_an_offer_that_a_book_cannot_take_is_named_with_its_field(offer, named):

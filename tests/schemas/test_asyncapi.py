@@ -22,6 +22,8 @@ from agents.trader.portfolio import parse
 from schemas import events
 from schemas.catalog import Catalog, Originator
 from schemas.events import encode
+from schemas.published import Products
+from schemas.published import encode as publication
 from streams import topics
 from streams.effects import Message, Record
 from streams.partition import partition_of
@@ -149,6 +151,15 @@ def test_the_example_of_a_loan_book_is_taken_in():
     delivery = unpack((FOLDER / "examples" / "loans.bson").read_bytes(), headers, 0, CATALOG.originators)
     assert (delivery.originator, delivery.batch, len(delivery.documents)) == ("bluebird", example["headers"]["batch"], 3)
     assert set(INGEST_MESSAGE["headers"]["properties"]) == {"originator", "batch", "positions", "supersedes"}
+
+
+def test_the_example_of_a_product_is_taken_in_and_what_is_published_keeps_the_contract():
+    (message,) = messages(topics.PRODUCTS.name)
+    (example,) = message["examples"]
+    known = Products()
+    assert known.take(0, 0, key_of(message).encode(), json.dumps(example["payload"]).encode(), topics.MARKETS)
+    for product in (*known.values(), *CATALOG.products.values()):
+        valid(message, json.loads(publication(product)))
 
 
 def valid(message: dict, payload: object) -> None:

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from agents.trader.agent import sinks as trader
+from schemas.catalog import Investor
 from schemas.events import Bucket, Portfolio, encode
 from streams import settings, topics
 from tests.database import feed, message
@@ -53,6 +56,14 @@ async def test_people_see_who_got_what_and_how_even_that_is(market, database, tr
     assert ann == ["ann", "1", "100.00", "75.00", "75.0%", "50.000%", "75.000%"]
     assert "Gini 0.250; 0.250 among those who asked for the same" in done.stdout
     assert (tmp_path / "even.png").read_bytes().startswith(b"\x89PNG")
+
+
+async def test_who_has_not_signed_the_same_is_no_equal(store, database, tranche):
+    (portfolios,) = trader(replace(CATALOG, investors={"ann": Investor("ann", agreements={"risk-notice-2026": date(2026, 3, 2)})}))
+    await feed(store, portfolios, [placed(ANN), placed(BEN)])
+    made = [investment(1, asset=f"of-{who}", investor=who, cents=cents) for who, cents in (("ann", 7_500), ("ben", 2_500))]
+    await feed(store, INVESTMENTS, [message(topics.INVESTMENTS, value, offset) for offset, value in enumerate(made)])
+    assert "Gini 0.250; 0.000 among those who asked for the same" in tranche("USD", TRANCHE_POSTGRES=database).stdout
 
 
 async def test_what_was_bought_before_the_time_is_no_demand_in_it(market, sql, database, tranche):

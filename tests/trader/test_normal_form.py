@@ -165,6 +165,14 @@ def test_alternatives_are_bounded():
         normalised(language.parse(alternatives(CONJUNCTIONS_MAX + 1)))
 
 
+def test_values_are_bounded_as_they_stand_in_the_alternatives():
+    listed = {"attribute": "g", "in": [f"v{n}" for n in range(600)]}
+    twice = {"all": [listed, {"any": [{"attribute": "h", "is": "x"}, {"attribute": "n", "is": 1}]}]}
+    assert len(normalised(form.parse(listed)).any_of) == 1
+    with pytest.raises(CriteriaError, match="list 1201 values; at most 1000"):
+        normalised(form.parse(twice))
+
+
 def test_the_work_is_bounded():
     pairs = [f"(g != v{n} or h != w{n})" for n in range(12)]  # 4,096 ways to take one of each, and none includes another
     with pytest.raises(CriteriaError, match="too complex"):
