@@ -40,7 +40,7 @@ IMPURE = {
     "asyncpg",
     "httpx",
 }
-COLUMNS = {"numpy", "pyarrow", "msgspec", "xxhash", "bson", "yaml"}
+COLUMNS = {"numba", "numpy", "pyarrow", "msgspec", "xxhash", "bson", "yaml"}
 PARSER = {"lark"}
 
 

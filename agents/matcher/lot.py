@@ -1,10 +1,11 @@
 """An asset unfolded for the time of one Step: its row and what follows from it."""
 
 from collections.abc import Collection
+from itertools import repeat
 
 from agents.matcher import rules
 from agents.matcher.rows import Asset, Bid
-from schemas.events import BuyOffer, ProposedBid, SellOffer
+from schemas.events import ProposedBid, SellOffer
 
 
 class Lot:
@@ -31,43 +32,38 @@ class Lot:
         amount = self.row.offer.amount_cents
         return -((amount - self.left) * 10_000 // amount), self.row.since
 
-    def bid_cents(self, buy: BuyOffer, open_cents: int) -> int:
-        """Rules 2 and 3: the bid of a buy offer that fits; 0 if there is none."""
-        offer = self.row.offer
-        if offer is None or buy.offer in self.bidders or len(self.bidders) >= rules.BIDS_MAX:
-            return 0
-        affordable = min(open_cents, buy.bid_cents_max - self.totals.get(buy.investor, 0))
-        return rules.bid_cents(self.left, offer.bid_cents_min, offer.bid_cents_max, affordable)
+    @property
+    def bids(self) -> int:
+        """How many more it takes (rule 3)."""
+        return rules.BIDS_MAX - len(self.bidders)
 
-    def take(self, buy: BuyOffer, cents: int) -> ProposedBid | None:
-        """Rule 6: a bid; the sale, if it is one at once."""
-        assert self.row.offer is not None
-        bid = Bid(buy.offer, buy.investor, cents)
-        self.bidders.add(buy.offer)
-        self.totals[buy.investor] = self.totals.get(buy.investor, 0) + cents
-        self.left -= cents
+    def hold(self, offers: list[str], investors: list[str], cents: list[int], now: int) -> None:
+        """Take bids that the rules allow, by the input `now`."""
         self.changed = True
-        if self.row.offer.all_or_none:
-            self.row.held.append(bid)
-            return None
-        return self.sell(buy, bid)
+        self.left -= sum(cents)
+        if self.left:  # what is full takes no bid before it is reckoned anew
+            self.bidders.update(offers)
+            for investor, amount in zip(investors, cents, strict=True):
+                self.totals[investor] = self.totals.get(investor, 0) + amount
+        self.row.held += map(Bid, offers, investors, cents, repeat(now))
 
-    def sell(self, buy: BuyOffer, bid: Bid) -> ProposedBid:
-        """A bid becomes a sale, with the next match number."""
-        assert self.row.offer is not None
-        self.row.investments += 1
-        self.row.sold.append(Bid(bid.buy_offer, bid.investor, bid.cents, self.row.version, self.row.investments))
-        return ProposedBid(self.row.investments, buy.offer, buy.investor, buy.portfolio, buy.bucket, bid.cents)
+    def sell(self, portfolios: list[str], buckets: list[str]) -> list[ProposedBid]:
+        """Rule 6: all held bids become sales, with the next match numbers. They are of buy offers of these portfolios and buckets."""
+        row, held = self.row, self.row.held
+        numbers = range(row.investments + 1, row.investments + 1 + len(held))
+        row.held, row.investments = [], row.investments + len(held)
+        offers, investors, cents = [bid.buy_offer for bid in held], [bid.investor for bid in held], [bid.cents for bid in held]
+        row.sold += map(Bid, offers, investors, cents, [bid.served for bid in held], repeat(row.version), numbers)
+        return list(map(ProposedBid, numbers, offers, investors, portfolios, buckets, cents))
 
     def release(self, buy_offer: str | None = None) -> list[Bid]:
         """Take the held bids out, all or those of one buy offer."""
-        gone = [bid for bid in self.row.held if buy_offer in (None, bid.buy_offer)]
-        for bid in gone:
-            self.row.held.remove(bid)
-            self.bidders.remove(bid.buy_offer)
-            self.totals[bid.investor] -= bid.cents
-            self.left += bid.cents
+        row = self.row
+        gone = [bid for bid in row.held if buy_offer in (None, bid.buy_offer)]
+        if gone:
             self.changed = True
+            row.held = [] if buy_offer is None else [bid for bid in row.held if bid.buy_offer != buy_offer]
+            self._reckon()
         return gone
 
     def take_back(self, offer: SellOffer, numbers: Collection[int], now: int) -> list[Bid]:

@@ -1,7 +1,10 @@
-"""The rows of the matcher's table, as JSON: the book is built from them alone.
+"""The rows of the matcher's table: the book is built from them alone.
 
-`b/` + buy offer id: a Buy; deleted when the offer is withdrawn. `s/` + originator/asset: an Asset, for good, since what was sold of it must
-not be forgotten. `p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how many inputs the market has taken.
+`s/` + originator/asset: an Asset with all of its bids, for good, since what was sold of it must not be forgotten. `b/` + buy offer id: a
+Buy, what never changes of it: what it has held and invested, and when it was last served, is in its bids, so that matching an asset writes
+one row and not one more for each of its bids. `f/` + buy offer id: the number of the input that last served it, once a bid of it was taken
+out again. Both are deleted when the offer is withdrawn. `p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how
+many inputs the market has taken.
 """
 
 from typing import Final
@@ -10,34 +13,32 @@ import msgspec
 
 from schemas.events import BuyOffer, SellOffer
 
-BUY, ASSET, PORTFOLIO, MARKET = b"b/", b"s/", b"p/", b"m"
+BUY, SERVED, ASSET, PORTFOLIO, MARKET = b"b/", b"f/", b"s/", b"p/", b"m"
 
 
-class Bid(msgspec.Struct, frozen=True, array_like=True):
+class Bid(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An amount of a buy offer in an asset, held or sold."""
 
     buy_offer: str
     investor: str
     cents: int
+    served: int  # the number of the input that made the bid
     version: int = 0  # of the asset when it was sold, and its match number there; 0 while the bid is held
     number: int = 0
 
 
-class Buy(msgspec.Struct, omit_defaults=True):
-    """A buy offer. Its amount is open + held + invested, at any time; what was sold counts as invested, confirmed or not."""
+class Buy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What never changes of a buy offer. Its criteria are as they are in the event: equal ones are equal bytes, and most are known."""
 
-    offer: BuyOffer
+    investor: str
+    portfolio: str
+    version: int
+    bucket: str
+    amount_cents: int
+    bid_cents_max: int
     placed: int  # the number of the input that placed it
-    served: int  # the number of the input that last gave it a bid, or placed it
-    held_cents: int = 0
-    invested_cents: int = 0
-
-    @property
-    def open_cents(self) -> int:
-        return self.offer.amount_cents - self.held_cents - self.invested_cents
-
-    def copy(self) -> "Buy":
-        return Buy(self.offer, self.placed, self.served, self.held_cents, self.invested_cents)
+    criteria: msgspec.Raw
+    agreements: tuple[str, ...] = ()  # sorted, unique
 
 
 class Asset(msgspec.Struct, omit_defaults=True):
@@ -55,3 +56,11 @@ class Asset(msgspec.Struct, omit_defaults=True):
 encode: Final = msgspec.json.Encoder().encode
 decode_buy: Final = msgspec.json.Decoder(Buy).decode
 decode_asset: Final = msgspec.json.Decoder(Asset).decode
+
+
+def bought(offer: BuyOffer, placed: int) -> Buy:
+    """The row of a buy offer that the input of this number places."""
+    return Buy(
+        offer.investor, offer.portfolio, offer.version, offer.bucket, offer.amount_cents, offer.bid_cents_max, placed,
+        msgspec.Raw(encode(offer.criteria)), tuple(sorted(set(offer.agreements))),
+    )  # fmt: skip

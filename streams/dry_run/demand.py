@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from agents.matcher import fit, rules
+from agents.matcher import rules
 from schemas.criteria import Criteria
 from schemas.events import BuyOffer, SellOffer, decode_market
 from streams.dry_run.asked import Asked
@@ -59,13 +59,13 @@ class Demand:
             groups = list(dict.fromkeys((offer.product, offer.risk_group) for offer in some))
             codes = np.array([groups.index((offer.product, offer.risk_group)) for offer in some], np.int64)
             asked = Asked([offer.attributes for offer in some])
-            columns = {"left": np.array([o.amount_cents for o in some]), "bid_min": np.array([o.bid_cents_min for o in some])}
+            least = rules.least_bids(np.array([o.amount_cents for o in some]), np.array([o.bid_cents_min for o in some]))
             needed = list(dict.fromkeys(offer.agreements for offer in some))
             needs = np.array([needed.index(offer.agreements) for offer in some], np.int64)
             for kind, _ in self._kinds:
                 if kind.currency == market:
                     signed = np.array([set(names) <= set(kind.agreements) for names in needed])[needs]
-                    taken = signed & fit.sells(columns, kind.affordable_cents) & asked.taken(kind.criteria)
+                    taken = signed & (least <= kind.affordable_cents) & asked.taken(kind.criteria)
                     for code in np.flatnonzero(np.bincount(codes[taken], minlength=len(groups))).tolist():
                         self._taken[groups[code]].add(kind)
 

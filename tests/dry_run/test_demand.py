@@ -99,7 +99,8 @@ async def test_what_is_open_is_what_the_matcher_has_open(database, store):
     assert len(made) > 5
     await feed(store, SINKS[topics.INVESTMENTS], made)
     (line,), found = await meet(database, [offer(n, group, rate_ppm=200_000, cents=3_000_000) for n, group in enumerate("AB")])
-    takers = [buy.open_cents for buy in book.buys.values() if min(buy.open_cents, buy.offer.bid_cents_max) >= 2_500]
+    buys = book.buys
+    takers = [int(buys.open[slot]) for slot in buys.slots.values() if min(buys.open[slot], buys.most[slot]) >= 2_500]
     assert money(line) == (len(takers), sum(takers))
     assert found.unexamined == 0
 

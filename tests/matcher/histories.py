@@ -1,33 +1,43 @@
 """Market events to test with: plain ones to alter, and random histories of a small, crowded market."""
 
+from operator import attrgetter
+
 import msgspec
 from hypothesis import strategies as st
 
 from agents.confirmer.outcomes import investments
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
-from agents.matcher.rows import ASSET, BUY, MARKET, decode_asset, decode_buy
+from agents.matcher.rows import ASSET, BUY, MARKET, SERVED, decode_asset, decode_buy
+from schemas.criteria import Criteria, Predicate
 from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, SellOffer, SellOfferWithdrawn
 from tests.wanted import attributes, wants
 
 
-def sell(asset="a1", version=1, amount=100, low=10, high=50, **rest):
+def sell(asset="a1", version=1, amount=100, low=10, high=50, missing=(), more=None, **rest):
+    """`missing` attributes are left out; `more`, where given, are all there are."""
     given = {
         "originator": "harbor", "product": "loan", "currency": "EUR", "country": "DE", "price_bp": 10_000, "rate_ppm": 100_000,
         "remaining_months": 24, "days_past_due": 0, "risk_group": "A", "all_or_none": False, **rest,
     }  # fmt: skip
     offer = f"{given['originator']}/{asset}/{version}"
     placed = SellOffer(offer=offer, asset=asset, version=version, amount_cents=amount, bid_cents_min=low, bid_cents_max=high, **given)
-    return msgspec.structs.replace(placed, attributes=attributes(placed))
+    found = {k: v for k, v in attributes(placed).items() if k not in missing} if more is None else more
+    return msgspec.structs.replace(placed, attributes=found)
 
 
 def sell_withdrawn(asset="a1", version=2, originator="harbor"):
     return SellOfferWithdrawn(f"{originator}/{asset}/{version}", originator, asset, version, "recalled")
 
 
-def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", agreements=(), **criteria):
+def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", agreements=(), others=(), **criteria):
+    """`others` are conjunctions of which one is enough as well."""
     offer = f"{investor}/{portfolio}/{version}/{bucket}"
-    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, wants(**criteria), agreements)
+    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, either(wants(**criteria), others), agreements)
+
+
+def either(criteria, others):
+    return Criteria(tuple(sorted({*criteria.any_of, *others}, key=repr))) if others else criteria
 
 
 def released(offer: SellOffer, *numbers):
@@ -66,16 +76,27 @@ class Market:
         return [one for proposal in self.proposals for one in investments(proposal, {})]
 
     def summary(self):
-        buys, assets = {}, {}
-        for key, value in self.rows.items():
-            if key.startswith(BUY):
-                row = decode_buy(value)
-                buys[row.offer.offer] = (row.open_cents, row.held_cents, row.invested_cents, row.placed, row.served)
-            elif key.startswith(ASSET):
-                row = decode_asset(value)
-                held, sold = ([msgspec.structs.astuple(bid) for bid in bids] for bids in (row.held, row.sold))
-                assets[key[2:].decode()] = (row.version, row.offer, row.since, row.investments, held, sold, row.released)
-        return int(self.rows.get(MARKET, b"0")), buys, assets
+        """Of the rows alone: a buy offer's amounts are those of its bids, and it was last served by the newest of them."""
+        assets = {key[2:].decode(): decode_asset(value) for key, value in self.rows.items() if key.startswith(ASSET)}
+        buys = {}
+        for key, row in ((key, decode_buy(value)) for key, value in self.rows.items() if key.startswith(BUY)):
+            offer = key[2:].decode()
+            held, sold = ([bid for asset in assets.values() for bid in bids(asset) if bid.buy_offer == offer] for bids in (HELD, SOLD))
+            served = max(row.placed, int(self.rows.get(SERVED + key[2:], b"0")), *(bid.served for bid in held + sold), 0)
+            held, invested = (sum(bid.cents for bid in bids) for bids in (held, sold))
+            buys[offer] = (row.amount_cents - held - invested, held, invested, row.placed, served)
+        shown = {
+            key: (row.version, row.offer, row.since, row.investments, _short(row.held), _short(row.sold), row.released)
+            for key, row in assets.items()
+        }
+        return int(self.rows.get(MARKET, b"0")), buys, shown
+
+
+HELD, SOLD = attrgetter("held"), attrgetter("sold")
+
+
+def _short(bids):
+    return [(bid.buy_offer, bid.investor, bid.cents, bid.version, bid.number) for bid in bids]
 
 
 def run(book, events):
@@ -95,15 +116,27 @@ _sells = st.fixed_dictionaries(
         "rise": _rise,
         "amount": st.integers(0, 80),
         "low": st.integers(1, 6),
-        "more": st.integers(0, 20),
+        "spread": st.integers(0, 20),
         "rate_ppm": st.sampled_from([2, 2, 2, 1, 3]),
         "risk_group": st.sampled_from("AAAB"),
         "country": st.sampled_from(["A", "A", "A", "XX"]),
         "remaining_months": st.sampled_from([1, 1, 1, 2]),
         "days_past_due": st.sampled_from([0, 0, 0, 1]),
         "all_or_none": st.booleans(),
-        "agreements": st.sampled_from([(), (), (), ("x",), ("x", "y"), ("z",)]),
+        "missing": st.sampled_from([(), (), (), ("risk_group",), ("country", "rate"), ("days_past_due",)]),
+        "agreements": st.sampled_from([(), (), (), (), ("loan",), ("loan", "mezzanine")]),
     }
+)
+_others = st.sampled_from(
+    [
+        (Predicate("risk_group", ("A",)),),
+        (Predicate("risk_group", ("A", "C"), excluded=True),),
+        (Predicate("country", excluded=True), Predicate("rate", low=2, high=2)),
+        (Predicate("country"),),  # a number: never
+        (Predicate("days_past_due", low=1), Predicate("risk_group", ("B", "Z"))),
+        (Predicate("rate", low=3),),
+        (Predicate("unheard_of", ("A",), excluded=True),),
+    ]
 )
 _buys = st.fixed_dictionaries(
     {
@@ -119,7 +152,8 @@ _buys = st.fixed_dictionaries(
         "risk_groups": _some,
         "countries": st.sampled_from([(), (), ("A",)]),
         "originators": st.sampled_from([(), (), (), (), ("harbor",), ("prairie",)]),
-        "agreements": st.sampled_from([(), ("x",), ("y", "x"), ("x", "y", "z"), ("x", "y", "z")]),
+        "agreements": st.sampled_from([(), (), ("loan",), ("loan", "mezzanine"), ("mezzanine",)]),
+        "others": st.one_of(st.just(()), st.just(()), st.lists(_others, max_size=2)),
     }
 )
 _sell_ends = st.fixed_dictionaries({"asset": st.sampled_from(ASSETS), "rise": _rise, "end": st.just("sell")})
@@ -163,7 +197,7 @@ def _written(wishes):
         if wish.get("end") == "sell":
             events.append(sell_withdrawn(whose, version))
         elif "asset" in rest:
-            events.append(sell(version=version, high=rest["low"] + rest.pop("more"), **rest))
+            events.append(sell(version=version, high=rest["low"] + rest.pop("spread"), **rest))
             if version > newest.get(whose, 0):
                 offered.append(events[-1])
         else:

@@ -38,8 +38,8 @@ class Asset:
         return self.offer.amount_cents - sum(cents for _, _, cents, *_ in self.held + self.sold) if self.offer else 0
 
 
-def fits(buy: BuyOffer, offer: SellOffer) -> bool:
-    return set(offer.agreements) <= set(buy.agreements) and takes(buy.criteria, offer.attributes)
+def fits(buy: BuyOffer, sell: SellOffer) -> bool:
+    return takes(buy.criteria, sell.attributes) and set(sell.agreements) <= set(buy.agreements)
 
 
 def tie(buy_offer: str, sell_offer: str) -> int:

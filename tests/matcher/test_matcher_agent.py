@@ -60,7 +60,7 @@ def test_bids_that_were_not_confirmed_are_taken_back():
     offer = sell(amount=50)
     effects = STAGE.compute(Book(), [message([buy("ann"), offer, released(offer, 1), buy("ben")])])
     assert [events.decode_proposal(record.value).bids[0].investor for record in effects.records] == ["ann", "ben"]
-    assert set(effects.rows) == {b"b/ann/p/1/b1", b"b/ben/p/1/b1", b"s/harbor/a1", b"m"}
+    assert set(effects.rows) == {b"b/ann/p/1/b1", b"f/ann/p/1/b1", b"b/ben/p/1/b1", b"s/harbor/a1", b"m"}
     assert effects.poison == 0
 
 
