@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from streams.replay import TIME
-from streams.running import database
+from streams.running import HOME, database
 from streams.topics import MARKETS
 
 
@@ -17,7 +17,7 @@ from streams.topics import MARKETS
 @click.option("--until", type=TIME, help="To before this time, UTC. [default: now]")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw it, too: a PNG, PDF or SVG file.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-@click.option("--home", type=click.Path(file_okay=False), help="Of the system that is up. [default: $TRANCHE_HOME or .tranche]")
+@HOME
 def allocation_report(
     currency: str, since: datetime, until: datetime | None, picture: Path | None, as_json: bool, home: str | None
 ) -> None:

@@ -20,7 +20,7 @@ from streams.model_command import model_service
 from streams.products_command import products
 from streams.replay import replay
 from streams.restart import restart
-from streams.running import database, given, running, secret
+from streams.running import HOME, database, given, running, secret
 from streams.settings import SettingsError
 from streams.tokens import KINDS, Kind, TokenError, issue
 
@@ -49,12 +49,6 @@ def main() -> None:
 main.add_command(restart)
 
 
-def _home(command: C) -> C:
-    return click.option("--home", type=click.Path(file_okay=False), help="Data, logs, run.json. [default: $TRANCHE_HOME or .tranche]")(
-        command
-    )
-
-
 def _system(command: C) -> C:
     """The options that say what `up` starts; `supervise` is its other half."""
     options = (
@@ -67,7 +61,7 @@ def _system(command: C) -> C:
             "--gateway-port", type=click.IntRange(0, 65535), help="0 chooses a free one. [default: $TRANCHE_GATEWAY_PORT or 8080]"
         ),
         click.option("--ops-port", type=click.IntRange(0, 65535), help="Of the first worker; the others follow. [default: 6066]"),
-        _home,
+        HOME,
     )
     for option in reversed(options):
         command = option(command)
@@ -93,14 +87,14 @@ def supervise(kafka: str, postgres: str, workers: int, **over: Any) -> None:
 
 
 @main.command()
-@_home
+@HOME
 def down(home: str | None) -> None:
     """Stop what `up` started. Its data stays."""
     _call("streams.embedded.console:down", given(home=home).home)
 
 
 @main.command()
-@_home
+@HOME
 def status(home: str | None) -> None:
     """Show what runs, and where; exit code 1 if nothing does."""
     sys.exit(_call("streams.embedded.console:status", given(home=home).home))
@@ -131,7 +125,7 @@ def topics() -> None:
 @main.command()
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("id_", metavar="ID")
-@_home
+@HOME
 def token(kind: Kind, id_: str, home: str | None) -> None:
     """Print a bearer token for the gateway: `Authorization: Bearer TOKEN`."""
     click.echo(issue(secret(home), kind, id_))
@@ -139,7 +133,7 @@ def token(kind: Kind, id_: str, home: str | None) -> None:
 
 @main.command("webhook-secret")
 @click.argument("originator")
-@_home
+@HOME
 def webhook_secret(originator: str, home: str | None) -> None:
     """Print what an originator checks the signatures of Tranche's requests with (Standard Webhooks): `whsec_…`."""
     click.echo(_call("streams.webhooks.signing:webhook_secret", secret(home), originator))
@@ -150,7 +144,7 @@ def webhook_secret(originator: str, home: str | None) -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, the newest.")
 @click.option("--follow", is_flag=True, help="Show them as they go on, until interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="What the gateway answers, as one line.")
-@_home
+@HOME
 def batches(originator: str | None, limit: int, follow: bool, as_json: bool, home: str | None) -> None:
     """Show the latest batches, of all originators or of one: how far they are, and what came of their documents."""
     if follow and as_json:
@@ -164,7 +158,7 @@ def batches(originator: str | None, limit: int, follow: bool, as_json: bool, hom
     "--before", type=click.IntRange(1, VERSION_END), default=VERSION_END, metavar="VERSION", help="Only versions before this one."
 )
 @click.option("--json", "as_json", is_flag=True, help="What the gateway answers, as one line.")
-@_home
+@HOME
 def trace(asset: str, before: int, as_json: bool, home: str | None) -> None:
     """Show all that is stored of one asset: versions and where they came from, differences, assessments, investments, refusals."""
     originator, slash, name = asset.partition("/")
@@ -174,7 +168,7 @@ def trace(asset: str, before: int, as_json: bool, home: str | None) -> None:
 
 
 @main.command()
-@_home
+@HOME
 def demo(home: str | None) -> None:
     """Run the demo on what is up, or on a system of its own that it stops at its end."""
     own = given(home=home)

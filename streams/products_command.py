@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from streams.running import given, running
+from streams.running import HOME, given, running
 from streams.settings import Settings
-
-HOME = click.option("--home", type=click.Path(file_okay=False), help="Of the system that is up. [default: $TRANCHE_HOME or .tranche]")
 
 
 @click.group(invoke_without_command=True)

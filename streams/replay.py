@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import click
 
+from streams.running import HOME
+
 TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 
@@ -15,7 +17,7 @@ TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 @click.option("--until", type=TIME, help="To before this time, UTC. [default: now]")
 @click.option("--incomplete", is_flag=True, help="Also batches that ended early: what there is of them.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-@click.option("--home", type=click.Path(file_okay=False), help="Of the system that is up. [default: $TRANCHE_HOME or .tranche]")
+@HOME
 def replay(
     batch: str | None,
     originator: str | None,

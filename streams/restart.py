@@ -7,6 +7,7 @@ import click
 
 from streams import settings as settings_module
 from streams.embedded.errors import UserError
+from streams.running import HOME
 from streams.tokens import issue
 
 CONNECT_S: Final = 10
@@ -16,7 +17,7 @@ ANSWER_S: Final = 3600  # it comes when the broker has the whole batch
 @click.command()
 @click.argument("batch")
 @click.option("--drop", is_flag=True, help="Before that, undo what the batch did, by a newer version of each asset; later batches' stay.")
-@click.option("--home", type=click.Path(file_okay=False), help="Data, logs, run.json. [default: $TRANCHE_HOME or .tranche]")
+@HOME
 def restart(batch: str, drop: bool, home: str | None) -> None:
     """Send a finished batch through again, from its backup, as a new batch. What is in already comes out unchanged."""
     url, secret = _gateway(home)

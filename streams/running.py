@@ -1,8 +1,14 @@
 """Which system a command is about: the one that is up in a home, or the environment's."""
 
+from typing import Final
+
+import click
+
 from streams import settings
 from streams.embedded.errors import UserError
 from streams.settings import Settings
+
+HOME: Final = click.option("--home", type=click.Path(file_okay=False), help="Data, logs, run.json. [default: $TRANCHE_HOME or .tranche]")
 
 
 def given(**over: object) -> Settings:
