@@ -6,6 +6,7 @@ that it allows, a conjunction the AND of its predicates. What is left is compare
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 from zlib import crc32
 
@@ -41,6 +42,10 @@ class Shelf:
 
     def __len__(self) -> int:
         return len(self._slots)
+
+    def first(self, most: int) -> list[tuple[str, SellOffer]]:
+        """At most so many of them, with their offers."""
+        return [(key, offer) for key, slot in islice(self._slots.items(), most) if (offer := self._offers[slot])]
 
     def put(self, key: str, offer: SellOffer, left_cents: int, since: int) -> None:
         """Have an asset on offer; if it is already, as it is now."""
