@@ -109,6 +109,6 @@ class Possible(Why, frozen=True, tag="possible"):
     cents: int
 
 
-def name_of(why: Why) -> str:
+def name_of(why: Why | type[Why]) -> str:
     """The reason's name, as in its JSON."""
     return str(why.__struct_config__.tag)

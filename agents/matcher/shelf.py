@@ -43,9 +43,9 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def first(self, most: int) -> list[tuple[str, SellOffer]]:
-        """At most so many of them, with their offers."""
-        return [(key, offer) for key, slot in islice(self._slots.items(), most) if (offer := self._offers[slot])]
+    def first(self, most: int) -> tuple[list[str], list[SellOffer | None]]:
+        """At most so many of them, and their offers. With a tuple each, the garbage collector would look through all of the book."""
+        return list(islice(self._slots, most)), [self._offers[slot] for slot in islice(self._slots.values(), most)]
 
     def put(self, key: str, offer: SellOffer, left_cents: int, since: int) -> None:
         """Have an asset on offer; if it is already, as it is now."""
