@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 ANNUITY, EQUAL_PRINCIPAL, INTEREST_ONLY, BULLET = "annuity", "equal_principal", "interest_only", "bullet"
-KINDS: Final = (ANNUITY, EQUAL_PRINCIPAL, INTEREST_ONLY, BULLET)
+OWN_SCHEDULE: Final = "own_schedule"
+KINDS: Final = (ANNUITY, EQUAL_PRINCIPAL, INTEREST_ONLY, BULLET)  # that can be computed
 UP, HALF_UP, HALF_EVEN, DOWN = "up", "half_up", "half_even", "down"
 ROUNDINGS: Final = (UP, HALF_UP, HALF_EVEN, DOWN)
 
@@ -30,6 +31,7 @@ class Amortisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     - `equal_principal`: the same principal each time, and the interest on what was still owed.
     - `interest_only`: the interest, and all the principal with the last.
     - `bullet`: nothing, and with the last the principal and all its interest.
+    - `own_schedule`: what the `schedule` of the document says, and when it says.
 
     `rounding` is that of the annuity's instalment, of the equal principal, or of the bullet's interest; `interest_rounding` that of a
     period's interest otherwise. Both are to the cent. The last instalment takes what is left over.
@@ -50,21 +52,23 @@ class Amortisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     holidays: Annotated[tuple[date, ...], msgspec.Meta(max_length=5_000)] = ()
 
 
-def faults(said: Amortisation) -> Iterator[tuple[str, str]]:
-    """What is wrong: the field, by its path in the file, and why."""
+def faults(said: Amortisation, path: str = "amortisation") -> Iterator[tuple[str, str]]:
+    """What is wrong: the field, by its path in the file, and why; `path` is that of `said`."""
     allowed: dict[str, tuple[object, ...]] = {
-        "kind": KINDS, "rounding": ROUNDINGS, "interest_rounding": ROUNDINGS, "every_months": EVERY_MONTHS,
+        "kind": (*KINDS, OWN_SCHEDULE), "rounding": ROUNDINGS, "interest_rounding": ROUNDINGS, "every_months": EVERY_MONTHS,
         "day_count": (None, *DAY_COUNTS), "every_weeks": (None, *EVERY_WEEKS), "business_days": (None, *ROLLS),
     }  # fmt: skip
     for name, values in allowed.items():
         if getattr(said, name) not in values:
             listed = ", ".join(str(value) for value in values if value is not None)
-            yield f"amortisation.{name}", f"{getattr(said, name)!r} is none of {listed}"
+            yield f"{path}.{name}", f"{getattr(said, name)!r} is none of {listed}"
+    if said.kind == OWN_SCHEDULE and said.day_count is not None:
+        yield f"{path}.day_count", "an own_schedule has its own due days and interest"
     if said.every_weeks is not None and said.every_months != 1:
-        yield "amortisation.every_weeks", "either every_months or every_weeks"
+        yield f"{path}.every_weeks", "either every_months or every_weeks"
     if said.holidays and said.business_days is None:
-        yield "amortisation.holidays", "without business_days no due day is moved"
+        yield f"{path}.holidays", "without business_days no due day is moved"
     if said.day_count is None:
         for name, plain in (("every_months", 1), ("every_weeks", None), ("end_of_month", False), ("business_days", None)):
             if getattr(said, name) != plain:
-                yield f"amortisation.{name}", f"needs a day_count: {', '.join(DAY_COUNTS)}"
+                yield f"{path}.{name}", f"needs a day_count: {', '.join(DAY_COUNTS)}"

@@ -16,6 +16,7 @@ FRAME_BYTES_MIN: Final = 5  # the empty document
 DEPTH_MAX: Final = 8  # documents within documents
 CENTS_MAX: Final = 10**14  # a trillion major units: every sum over a book still fits int64
 VERSION_END: Final = 2**31  # every version's number is below
+LINES_MAX: Final = 800  # of a schedule: about as many as a document has room for
 
 
 class Kind(enum.StrEnum):
@@ -27,6 +28,7 @@ class Kind(enum.StrEnum):
     WHOLE = "whole"  # int32 or int64 -> int64
     DAY = "day"  # BSON date at midnight UTC -> int64 days since 1970-01-01
     MOMENT = "moment"  # BSON date -> int64 ms since 1970-01-01 UTC
+    SCHEDULE = "schedule"  # array of documents with the fields LINE -> list of structs of their columns
 
 
 class Status(enum.StrEnum):
@@ -97,6 +99,12 @@ _UNITS: Final = {Kind.MONEY: "_cents", Kind.RATE: "_ppm"}
 _STORED: Final = {"originator_id": "originator", "asset_id": "asset", "instalment": "stated_instalment_cents"}
 
 
+LINE: Final = (  # one instalment of a schedule
+    Field("due", Kind.DAY, low=-(2**15), high=2**16),
+    Field("principal", Kind.MONEY),
+    Field("interest", Kind.MONEY),
+)
+
 LOAN: Final = (
     Field("originator_id", Kind.TEXT),
     Field("asset_id", Kind.TEXT),
@@ -125,6 +133,10 @@ LOAN: Final = (
     Field("borrower.debt_ratio", Kind.RATE, required=False, high=1_000_000_000, term=True),
     Field("borrower.delinquencies_2y", Kind.WHOLE, required=False, high=10_000, term=True),
     Field("borrower.inquiries_12m", Kind.WHOLE, required=False, high=10_000, term=True),
+    Field("first_due", Kind.DAY, required=False, low=-(2**15), high=2**16, term=True),
+    Field("maturity", Kind.DAY, required=False, low=-(2**15), high=2**16, term=True),
+    Field("schedule_convention", Kind.TEXT, required=False, term=True),
+    Field("schedule", Kind.SCHEDULE, required=False, term=True),
 )
 
 PAYMENTS: Final = ("outstanding", "paid_principal", "paid_interest", "paid_fees")  # columns, cumulative, in cents

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from schemas.agreements import Signed
 from schemas.attributes import Attribute, conflicts, united
 from schemas.pricing import Fee
 from schemas.product import Product, faults
+from schemas.published import Products
 from schemas.repeated import repeated
 from schemas.service import url_fault
 from schemas.yamls import Yaml
@@ -23,7 +25,7 @@ class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who delivers loan books.
 
     `callback` is asked before anything of it is sold (`asset.md`); none: nobody asks. `deliver_to` is where its files of notices go
-    (`notices.md`): a URL of DELIVERIES, or nowhere.
+    (`notices.md`): a URL of DELIVERIES, or nowhere. `agreements` are those that it has signed, as `schemas/agreements.py` has it.
     """
 
     originator: Tenant
@@ -32,20 +34,22 @@ class Originator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deliver_to: str = ""
     deliver_after_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 300  # a file is cut when its oldest notice is so old
     deliver_bytes: Annotated[int, msgspec.Meta(ge=1024, le=8 * 1024**2)] = 1024**2  # or when so much waits; it has no more than that
+    agreements: Signed = {}
 
 
 class Investor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An investor's own fee, as `schemas/pricing.py` has it; None: as the product says."""
+    """An investor's own fee, as `schemas/pricing.py` has it; None: as the product says. And the agreements that it has signed."""
 
     investor: Tenant
     fee_bp: Fee | None = None
     fee_cents: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    agreements: Signed = {}
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """All products, originators, and investors with a fee of their own, by id; and the markets: one currency, one partition of `offers`."""
+    """All products, originators, and investors of the files, by id; and the markets: one currency, one partition of `offers`."""
 
-    products: dict[str, Product]
+    products: Products
     originators: dict[str, Originator]
     markets: tuple[str, ...]
     investors: dict[str, Investor] = {}
@@ -82,7 +86,7 @@ def parse(
         for path, why in _conflicts(product, known.values()):
             raise source.fault(path, why)
         known[product.product] = product
-    return Catalog(known, {one.originator: one for one in listed}, markets, _investors(*investors))
+    return Catalog(Products(known), {one.originator: one for one in listed}, markets, _investors(*investors))
 
 
 def _investors(file: str, text: str) -> dict[str, Investor]:

@@ -2,6 +2,9 @@
 
 People and front ends write criteria in a language (`schemas/criteria.md`); here is what it means. Equal criteria are equal values and
 equal bytes, whoever wrote them and in whatever order, so that they can share one entry of an index.
+
+Bounds are included; None is no bound. An attribute that the sell offer does not have fulfils no predicate, nor its negation: a predicate
+without bounds, or with an excluded set of nothing, says that the sell offer has the attribute.
 """
 
 import operator
@@ -19,11 +22,7 @@ NUMBER_END: Final = 2**62  # every bound is below, so that it and one more still
 
 
 class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, order=True):
-    """One attribute of a sell offer: a text that is one of `values`, or none of them where `excluded`; a number from `low` to `high`.
-
-    Both bounds are included; None is no bound. An attribute that the sell offer does not have fulfils no predicate, nor its negation: a
-    predicate without bounds, or with an excluded set of nothing, says that the sell offer has the attribute.
-    """
+    """One attribute of a sell offer: a text that is one of `values`, or none of them where `excluded`; a number from `low` to `high`."""
 
     attribute: str
     values: tuple[str, ...] = ()  # sorted, unique; only for texts

@@ -115,8 +115,8 @@ class SellOffer(Event, frozen=True, tag="sell_offer.placed"):
     buyer_price_bp: int | None = None  # price_bp and the product's fee; None in offers from before there was one: no fee
     fee_cents: int = 0  # of each investment, besides
     product_version: int | None = None  # that the asset was assessed by; None in offers from before it was told
-    attributes: dict[str, int | str] = {}  # what criteria may ask, by name, in its unit; what the asset does not have is left out
     agreements: tuple[str, ...] = ()  # that an investor must have signed to buy it
+    attributes: dict[str, int | str] = {}  # what criteria may ask, by name, in its unit; what the asset does not have is left out
 
 
 class SellOfferWithdrawn(Event, frozen=True, tag="sell_offer.withdrawn"):

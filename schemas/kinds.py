@@ -76,7 +76,8 @@ class AssetKind:
     @property
     def columns(self) -> dict[str, Kind]:
         """What a scorecard may use: the loan's columns that have a value, and the attributes, with the kinds of their values."""
-        filled = {f.column: f.kind for f in LOAN if f.column in self.sources or f.column in self.constants or f.column == "term_months"}
+        said = {*self.sources, *self.constants, "term_months"}
+        filled = {f.column: f.kind for f in LOAN if f.column in said and f.kind is not Kind.SCHEDULE}
         return {**filled, **{f.column: f.kind for f in self.attributes}}
 
 
@@ -137,6 +138,8 @@ def _faults(line: Line, currency: str) -> Iterator[str]:
         yield f"kind: one of {', '.join(Kind)}"
     elif place and line.kind not in (None, place.kind) and not _is_due(line):
         yield f"kind: as {place.name} it is {place.kind}"
+    elif line.kind is Kind.SCHEDULE and place is None:
+        yield "kind: a schedule must be as: schedule"
     else:
         yield from _of_field(line, place)
 

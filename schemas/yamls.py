@@ -19,7 +19,7 @@ DEPTH_MAX: Final = 12
 T = TypeVar("T")
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-_PLACE: Final = re.compile(r"(?P<why>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?", re.DOTALL)
+_PLACE: Final = re.compile(r"(?P<why>.*?)(?: - at (?:`key` in )?`(?:key in )?\$(?P<path>[^`]*)`)?", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `([^`]*)`")
 
 

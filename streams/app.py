@@ -8,17 +8,20 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, Final
 
 import faust
 
 import agents
 from schemas.catalog import Catalog
+from schemas.published import Products
 from streams import admin
 from streams.broker import KafkaBroker
 from streams.changelog import Keep
 from streams.effects import MODELS, ORIGINATORS, Answers, Ask, Message, Query, Sink, Stage, Table
 from streams.pace import Pace
+from streams.products import ProductsTable
 from streams.runner import FailStop, Runner, Source
 from streams.settings import Settings, SettingsError, model_tokens
 from streams.sink import SinkPartition
@@ -98,6 +101,8 @@ def discover(catalog: Catalog) -> tuple[list[Stage], list[Sink]]:
     stages: list[Stage] = []
     sinks: list[Sink] = []
     for found in pkgutil.iter_modules(agents.__path__):
+        if find_spec(f"agents.{found.name}.agent") is None:
+            continue  # the flow does not feed the ledger yet
         module = importlib.import_module(f"agents.{found.name}.agent")
         stages += getattr(module, "stages", lambda _: ())(catalog)
         sinks += getattr(module, "sinks", lambda _: ())(catalog)
@@ -110,8 +115,9 @@ def build(
     sinks: Iterable[Sink] = (),
     store: Store | None = None,
     tokens: Mapping[str, str] = {},
+    products: ProductsTable | None = None,
 ) -> App:
-    """An app that runs `stages` and `sinks`; `store` is needed where there are sinks, `tokens` where model services want them."""
+    """An app of `stages` and `sinks`. Sinks need `store`, model services `tokens`; `products` are the stages', if they follow the topic."""
     app = App(
         settings.group,
         broker=f"kafka://{settings.kafka}",
@@ -149,7 +155,7 @@ def build(
 
     def hold(stage: Stage, number: int) -> Partition:
         # a State of its own, as the matcher's book, is more than its rows: it is built from them in memory
-        return Partition(stage, number, broker, settings.group, keep if stage.state is Table else None, asks.get(stage.asks))
+        return Partition(stage, number, broker, settings.group, keep if stage.state is Table else None, asks.get(stage.asks), products)
 
     runners = [_stage_runner(app, stage, hold, source, stops.fail_stop) for stage in stages]
     for sink in sinks:
@@ -209,18 +215,20 @@ def run(settings: Settings) -> None:
     """Run a worker with every agent until SIGTERM; the process ends with code 3 if an agent fails and must be started again.
 
     Raises:
-        CatalogError, SettingsError, TopicsError: what must be put right before a worker can run.
+        CatalogError, SettingsError, TopicsError, NoProductsError: what must be put right before a worker can run.
     """
     from streams import views  # noqa: PLC0415 - the pages are the worker's, not the bench's or the tests'
 
-    catalog = settings.load_catalog()
+    products = ProductsTable(KafkaBroker(settings.kafka), Products())
+    catalog = settings.load_catalog(products.products)
+    asyncio.run(admin.check_topics(settings.kafka))
+    asyncio.run(products.require())
     tokens = model_tokens(catalog.products.values())
     stages, sinks = discover(catalog)
-    asyncio.run(admin.check_topics(settings.kafka))
     store = Store(settings.postgres)
-    app = build(settings, stages, sinks, store, tokens)
-    app.services = _services(settings, catalog, store)
-    views.install(app, store, settings, app.watch)
+    app = build(settings, stages, sinks, store, tokens, products)
+    app.services = [products.follow, *_services(settings, catalog, store)]
+    views.install(app, store, settings, app.watch, products.products)
     start(app)
 
 

@@ -4,8 +4,8 @@ The protocols are the whole of it: `tests/simulation/` has another broker behind
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,8 @@ from streams import metrics
 BATCH_BYTES: Final = 900 * 1024  # of one record batch, unless a single record is larger
 FETCH_BYTES: Final = 4 * 1024 * 1024
 READERS_MAX: Final = 4  # at once, each with 20 MB of fetches and records; eight read 1,000,000 rows no faster
+READ_WAIT_MS, FOLLOW_WAIT_MS = 100, 500  # a fetch that finds nothing waits so long at the broker; what comes is answered at once
+FOLLOW_MS: Final = 60_000  # of one wait for records; it ends when they come
 TRANSACTION_MS: Final = 10_000  # a transaction that takes longer is aborted by the broker, and its producer fenced
 
 
@@ -49,6 +51,9 @@ class Broker(Protocol):
         record, and who waits for the record before the end waits for ever where a marker stands.
         """
 
+    def follow(self, topic: str, number: int, start: int) -> AsyncGenerator[list[Any]]:
+        """As `read`, but without an end: yields what comes, as it is committed."""
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaBroker:
@@ -69,26 +74,36 @@ class KafkaBroker:
         )
 
     async def read(self, topic: str, number: int, start: int = 0, end: int | None = None) -> AsyncGenerator[list[Any]]:
-        async with self._readers:
-            reader = AIOKafkaConsumer(
-                bootstrap_servers=self.address,
-                isolation_level="read_committed",
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=100,
-                max_partition_fetch_bytes=FETCH_BYTES,
-            )
-            try:
-                await reader.start()
-                partition = TopicPartition(topic, number)
-                reader.assign([partition])
-                # Not seek_to_beginning: assign() has begun a reset of its own, and now and then the later of the two wins; seek() ends it.
-                reader.seek(partition, start)
-                if end is None:
-                    end = (await reader.end_offsets([partition]))[partition]
-                while await reader.position(partition) < end:
-                    for records in (await reader.getmany(partition, timeout_ms=200)).values():
-                        metrics.RECORDS_READ.labels(topic, number).inc(len(records))
-                        yield [record for record in records if record.offset < end]
-            finally:
-                await reader.stop()
+        partition = TopicPartition(topic, number)
+        async with self._readers, self._reader(partition, start, READ_WAIT_MS) as reader:
+            if end is None:
+                end = (await reader.end_offsets([partition]))[partition]
+            while await reader.position(partition) < end:
+                for records in (await reader.getmany(partition, timeout_ms=200)).values():
+                    metrics.RECORDS_READ.labels(topic, number).inc(len(records))
+                    yield [record for record in records if record.offset < end]
+
+    async def follow(self, topic: str, number: int, start: int) -> AsyncGenerator[list[Any]]:
+        async with self._reader(TopicPartition(topic, number), start, FOLLOW_WAIT_MS) as reader:
+            while True:
+                for records in (await reader.getmany(timeout_ms=FOLLOW_MS)).values():
+                    yield records
+
+    @asynccontextmanager
+    async def _reader(self, partition: TopicPartition, start: int, wait_ms: int) -> AsyncIterator[AIOKafkaConsumer]:
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=self.address,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=wait_ms,
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
+        try:
+            await reader.start()
+            reader.assign([partition])
+            # Not seek_to_beginning: assign() has begun a reset of its own, and now and then the later of the two wins; seek() ends it.
+            reader.seek(partition, start)
+            yield reader
+        finally:
+            await reader.stop()

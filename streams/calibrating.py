@@ -57,6 +57,7 @@ def main(
     except OSError as fault:
         raise UserError(f"{file}: cannot be written: {fault.strerror}") from fault
     console.print(plain(f"{file}: the curves of {len(curves)} groups, version {product.version + 1}"))
+    console.print(plain(f"Workers go by it after `tranche products publish {file}`."))
 
 
 def table_of(product: Product, fitted: list[Fitted]) -> Table:

@@ -15,16 +15,18 @@ from streams.broker import Broker
 from streams.effects import Rows
 from streams.topics import TOMBSTONE_MS, Topic
 
-OFFSET: Final = b"\0offset"  # the reserved row: "offset poison", the last source offset included and the run of poison before it
+# The reserved row: "offset poison", the last source offset included and the run of poison before it; and, of a stage that decides by the
+# newest products, the offset on `products` up to which it had read them.
+OFFSET: Final = b"\0offset"
 BEHIND_MS_MAX: Final = TOMBSTONE_MS // 2  # half of it is for the clocks of others, and for the reading itself
 
 log = structlog.get_logger()
 
 
-def parse(row: bytes) -> tuple[int, int]:
-    """What an OFFSET row says: the last source offset that the rows include, and the run of poison before it."""
-    offset, poison = map(int, row.split())
-    return offset, poison
+def parse(row: bytes) -> tuple[int, int, int]:
+    """What an OFFSET row says: the last source offset that the rows include, the run of poison before it, the products' offset or -1."""
+    offset, poison, products, *_ = *map(int, row.split()), -1
+    return offset, poison, products
 
 
 class Place(NamedTuple):
@@ -43,7 +45,7 @@ class Place(NamedTuple):
         return cls(record.offset, record.timestamp, record.value)
 
     @property
-    def reached(self) -> tuple[int, int]:
+    def reached(self) -> tuple[int, int, int]:
         """What its row says (`parse`)."""
         return parse(self.row)
 

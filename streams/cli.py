@@ -12,11 +12,16 @@ from schemas.asset import VERSION_END
 from schemas.yamls import CatalogError
 from streams import checkout, modelling
 from streams import settings as settings_module
+from streams.allocation_command import allocation_report
+from streams.criteria_command import criteria
 from streams.embedded.errors import UserError
+from streams.ledger import commands as ledger_commands
 from streams.model_command import model_service
+from streams.products_command import products
 from streams.replay import replay
 from streams.restart import restart
-from streams.settings import Settings, SettingsError
+from streams.running import database, given, running, secret
+from streams.settings import SettingsError
 from streams.tokens import KINDS, Kind, TokenError, issue
 
 KAFKA_PORT: Final = int(settings_module.DEFAULTS["kafka"].rpartition(":")[2])
@@ -73,7 +78,7 @@ def _system(command: C) -> C:
 @_system
 def up(kafka: str, postgres: str, workers: int, **over: Any) -> None:
     """Start Kafka, PostgreSQL, workers and the gateway, and leave them running."""
-    settings = _settings(kafka=kafka, postgres=postgres, **over)
+    settings = given(kafka=kafka, postgres=postgres, **over)
     settings_module.model_tokens(settings.load_catalog().products.values())
     _call("streams.embedded.console:up", settings, kafka=kafka, postgres=postgres, workers=workers)
 
@@ -82,7 +87,7 @@ def up(kafka: str, postgres: str, workers: int, **over: Any) -> None:
 @_system
 def supervise(kafka: str, postgres: str, workers: int, **over: Any) -> None:
     """The process that `up` leaves running."""
-    settings = _settings(kafka=kafka, postgres=postgres, **over)
+    settings = given(kafka=kafka, postgres=postgres, **over)
     _call("streams.logs:configure", "supervisor")
     _call("streams.embedded.console:supervise", settings, kafka=kafka, postgres=postgres, workers=workers, kafka_port=KAFKA_PORT)
 
@@ -91,14 +96,14 @@ def supervise(kafka: str, postgres: str, workers: int, **over: Any) -> None:
 @_home
 def down(home: str | None) -> None:
     """Stop what `up` started. Its data stays."""
-    _call("streams.embedded.console:down", _settings(home=home).home)
+    _call("streams.embedded.console:down", given(home=home).home)
 
 
 @main.command()
 @_home
 def status(home: str | None) -> None:
     """Show what runs, and where; exit code 1 if nothing does."""
-    sys.exit(_call("streams.embedded.console:status", _settings(home=home).home))
+    sys.exit(_call("streams.embedded.console:status", given(home=home).home))
 
 
 @main.command()
@@ -129,7 +134,7 @@ def topics() -> None:
 @_home
 def token(kind: Kind, id_: str, home: str | None) -> None:
     """Print a bearer token for the gateway: `Authorization: Bearer TOKEN`."""
-    click.echo(issue(_secret(home), kind, id_))
+    click.echo(issue(secret(home), kind, id_))
 
 
 @main.command("webhook-secret")
@@ -137,7 +142,7 @@ def token(kind: Kind, id_: str, home: str | None) -> None:
 @_home
 def webhook_secret(originator: str, home: str | None) -> None:
     """Print what an originator checks the signatures of Tranche's requests with (Standard Webhooks): `whsec_…`."""
-    click.echo(_call("streams.webhooks.signing:webhook_secret", _secret(home), originator))
+    click.echo(_call("streams.webhooks.signing:webhook_secret", secret(home), originator))
 
 
 @main.command()
@@ -150,7 +155,7 @@ def batches(originator: str | None, limit: int, follow: bool, as_json: bool, hom
     """Show the latest batches, of all originators or of one: how far they are, and what came of their documents."""
     if follow and as_json:
         raise UserError("--follow and --json do not go together; ask again instead")
-    _call("streams.batches:main", _database(home), originator, limit, follow=follow, as_json=as_json)
+    _call("streams.batches:main", database(home), originator, limit, follow=follow, as_json=as_json)
 
 
 @main.command()
@@ -165,62 +170,31 @@ def trace(asset: str, before: int, as_json: bool, home: str | None) -> None:
     originator, slash, name = asset.partition("/")
     if not (originator and slash and name):
         raise UserError(f"{asset!r} is no ORIGINATOR/ASSET; an example: tranche trace bluebird/DE-2026-000117")
-    _call("streams.trace.console:main", _database(home), originator, name, before, as_json=as_json)
+    _call("streams.trace.console:main", database(home), originator, name, before, as_json=as_json)
 
 
 @main.command()
 @_home
 def demo(home: str | None) -> None:
     """Run the demo on what is up, or on a system of its own that it stops at its end."""
-    given = _settings(home=home)
-    settings = _running(given)
+    own = given(home=home)
+    settings = running(own)
     _stop_on_sigterm()
     _call("streams.logs:warnings_only")
-    _call("streams.demo.run:main", settings, running=settings is not given)
+    _call("streams.demo.run:main", settings, running=settings is not own)
 
 
 main.add_command(checkout.bench)
 main.add_command(checkout.chaos)
 main.add_command(replay)
+main.add_command(ledger_commands.audit)
+main.add_command(ledger_commands.ledger)
 for command in (modelling.tape, modelling.calibrate, modelling.model_report):
     main.add_command(command)
 main.add_command(model_service)
-
-
-def _settings(**over: object) -> Settings:
-    """The environment's settings, with the options that were given before them."""
-    return settings_module.load(over={f"TRANCHE_{name.upper()}": str(value) for name, value in over.items() if value not in {None, ""}})
-
-
-def _running(settings: Settings) -> Settings:
-    """The settings of the system that is up in this home; `settings` itself if none is."""
-    run = _call("streams.embedded.runfile:running", settings.home)
-    return settings_module.load(run.environ) if run and run.ready else settings
-
-
-def _secret(home: str | None) -> str:
-    """The secret of the environment, or of the system that is up in this home.
-
-    Raises:
-        UserError: there is none.
-    """
-    settings = _running(_settings(home=home))
-    if not settings.secret:
-        raise UserError(f"nothing runs in {settings.home}, and TRANCHE_SECRET, which signs, is not set; try `tranche up`")
-    return settings.secret
-
-
-def _database(home: str | None) -> str:
-    """The DSN of the environment, or of the system that is up in this home.
-
-    Raises:
-        UserError: there is none.
-    """
-    given = _settings(home=home)
-    dsn = given.postgres or _running(given).postgres
-    if not dsn:
-        raise UserError(f"nothing runs in {given.home}, and TRANCHE_POSTGRES, which names the database, is not set; try `tranche up`")
-    return dsn
+main.add_command(products)
+main.add_command(allocation_report)
+main.add_command(criteria)
 
 
 def _call(where: str, *arguments: Any, **named: Any) -> Any:

@@ -24,13 +24,13 @@ from schemas.columns import ARROW
 from streams import document
 from streams.document import DECIMALS, IDS
 from streams.layout import Buffer, Walked, lock_step, read_layout
+from streams.schedules import schedules
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 ROUNDS: Final = 16
 FEW: Final = 8  # fewer documents than this are read faster one by one
 PAD: Final = bytes(DOCUMENT_BYTES_MAX + 16)  # a walk may run past a document's end by its layout's fixed parts before that is found out
-_POWERS: Final = 10 ** np.arange(19, dtype=np.int64)
 _FREE_TEXT: Final = np.array([b >= 0x20 and b != 0x7F for b in range(256)])
 _ID_TEXT: Final = np.array([b in IDS for b in range(256)])
 
@@ -123,6 +123,8 @@ def _column(buffer: Buffer, walked: Walked, rows: Ints, field: Field, good: Mask
     at = np.where(present, at, 0)
     if field.kind is Kind.TEXT:
         return _texts(buffer, at, present, field, good)
+    if field.kind is Kind.SCHEDULE:
+        return schedules(buffer, at, present, good)
     if field.kind is Kind.WHOLE:
         numbers = np.where(walked.wide[field.name][rows], buffer.int64[at], buffer.int32[at])
     elif field.kind is Kind.DAY:
@@ -131,26 +133,9 @@ def _column(buffer: Buffer, walked: Walked, rows: Ints, field: Field, good: Mask
     elif field.kind is Kind.MOMENT:
         numbers = buffer.int64[at]
     else:
-        numbers = _decimals(buffer, at, DECIMALS[field.kind], present, good)
+        numbers = buffer.decimals(at, DECIMALS[field.kind], present, good)
     good &= ((numbers >= field.low) & (numbers <= field.high)) | ~present
     return pa.array(numbers, mask=~present)
-
-
-def _decimals(buffer: Buffer, at: Ints, places: int, present: Mask, good: Mask) -> Ints:
-    """Decimal128 values times 10**places (IEEE 754-2008, binary integer decimal; https://www.mongodb.com/docs/manual/reference/bson-types).
-
-    Settled here: coefficients below 2**53 with exponents that keep the result in range; NaN and the rest are the plain reader's.
-    """
-    low, high = buffer.uint64[at], buffer.uint64[at + 8]
-    shift = ((high >> np.uint64(49)) & np.uint64(0x3FFF)).astype(np.int64) - 6176 + places
-    coefficient = (high & np.uint64((1 << 49) - 1)) == 0
-    usual = coefficient & (low < np.uint64(1 << 53)) & (shift >= -18) & (shift <= 3) & ((high >> np.uint64(61)) & np.uint64(3) != 3)
-    good &= usual | ~present
-    whole = np.where(usual, low, 0).astype(np.int64)
-    up, down = _POWERS[np.clip(shift, 0, 3)], _POWERS[np.clip(-shift, 0, 18)]
-    good &= (whole % down == 0) | ~present
-    scaled = whole // down * up
-    return np.where(high >> np.uint64(63), -scaled, scaled)
 
 
 def _texts(buffer: Buffer, at: Ints, present: Mask, field: Field, good: Mask) -> pa.Array:

@@ -4,15 +4,19 @@ BSON's grammar: https://bsonspec.org/spec.html. Fields that nobody declared are 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, DecimalException
+from functools import lru_cache
 from struct import Struct, error
 from typing import Any, Final
 
 from bson.decimal128 import Decimal128
 
-from schemas.asset import DEPTH_MAX, DOCUMENT_BYTES_MAX, Field, Kind
+from schemas.asset import DEPTH_MAX, DOCUMENT_BYTES_MAX, LINE, LINES_MAX, Field, Kind
 from streams.frames import value_size
+
+Value = int | str | list[dict[str, int]]
 
 _int32: Final = Struct("<i").unpack_from
 _int64: Final = Struct("<q").unpack_from
@@ -24,23 +28,15 @@ ACCEPTED: Final = {
     Kind.WHOLE: (INT32, INT64),
     Kind.DAY: (DAY,),
     Kind.MOMENT: (DAY,),
+    Kind.SCHEDULE: (ARRAY,),
 }
 DECIMALS: Final = {Kind.MONEY: 2, Kind.RATE: 6}
 DAY_MS: Final = 86_400_000
 IDS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")  # they stand in keys, URLs and file names
 _NAMES: Final = {
-    1: "double",
-    2: "string",
-    3: "document",
-    4: "array",
-    5: "binary",
-    7: "ObjectId",
-    8: "bool",
-    9: "date",
-    10: "null",
-    16: "int32",
-}
-_NAMES_MORE: Final = {**_NAMES, 11: "regex", 13: "code", 14: "symbol", 17: "timestamp", 18: "int64", 19: "Decimal128"}
+    1: "double", 2: "string", 3: "document", 4: "array", 5: "binary", 7: "ObjectId", 8: "bool", 9: "date", 10: "null", 11: "regex",
+    13: "code", 14: "symbol", 16: "int32", 17: "timestamp", 18: "int64", 19: "Decimal128",
+}  # fmt: skip
 _WANTED: Final = {
     Kind.TEXT: "a string",
     Kind.MONEY: "a Decimal128",
@@ -48,6 +44,7 @@ _WANTED: Final = {
     Kind.WHOLE: "an int32 or int64",
     Kind.DAY: "a date",
     Kind.MOMENT: "a date",
+    Kind.SCHEDULE: "an array",
 }
 
 
@@ -59,8 +56,10 @@ class FieldError(ValueError):
         self.field, self.reason = field, reason
 
 
-def read(doc: bytes, fields: Iterable[Field]) -> dict[str, int | str | None]:
+def read(doc: bytes, fields: Iterable[Field]) -> dict[str, Value | None]:
     """The declared fields of a document by column name: text, cents, parts per million, whole numbers, days since 1970; None if absent.
+
+    A schedule is a list of its lines, each its fields by column name.
 
     Raises:
         FieldError: the first fault, in the document's order; missing fields last.
@@ -69,7 +68,7 @@ def read(doc: bytes, fields: Iterable[Field]) -> dict[str, int | str | None]:
         raise FieldError("", f"{len(doc)} bytes; at most {DOCUMENT_BYTES_MAX} are allowed")
     known = {field.name: field for field in fields}
     parents = {name.rpartition(".")[0] for name in known} - {""}
-    found: dict[str, int | str | None] = {}
+    found: dict[str, Value | None] = {}
     _walk(doc, 4, len(doc) - 1, "", known, parents, found)
     for name, field in known.items():
         if field.required and found.get(name) is None:
@@ -93,7 +92,7 @@ def _walk(doc: bytes, at: int, end: int, path: str, known: dict[str, Field], par
             found[name] = None if kind == NULL else _value(doc, value, size, kind, known[name])
         elif name in parents and kind != NULL:
             if kind != DOCUMENT:
-                raise FieldError(name, f"must be a document, is {_NAMES_MORE.get(kind, kind)}")
+                raise FieldError(name, f"must be a document, is {_NAMES.get(kind, kind)}")
             found[name] = None
             if doc[at - 1]:
                 raise FieldError(name, "does not end with a zero byte")
@@ -136,11 +135,13 @@ def _check_depth(doc: bytes, at: int, end: int, name: str) -> None:
             raise FieldError(name, f"nests deeper than {DEPTH_MAX} documents")
 
 
-def _value(doc: bytes, at: int, size: int, kind: int, field: Field) -> int | str:
+def _value(doc: bytes, at: int, size: int, kind: int, field: Field) -> Value:
     if kind not in ACCEPTED[field.kind]:
-        raise FieldError(field.name, f"must be {_WANTED[field.kind]}, is {_NAMES_MORE.get(kind, kind)}")
+        raise FieldError(field.name, f"must be {_WANTED[field.kind]}, is {_NAMES.get(kind, kind)}")
     if field.kind is Kind.TEXT:
         return _text(doc[at + 4 : at + size], field)
+    if field.kind is Kind.SCHEDULE:
+        return _schedule(doc, at + 4, at + size - 1, field.name)
     if field.kind is Kind.WHOLE:
         number = (_int32 if kind == INT32 else _int64)(doc, at)[0]
     elif field.kind is Kind.DAY:
@@ -156,6 +157,40 @@ def _value(doc: bytes, at: int, size: int, kind: int, field: Field) -> int | str
             field.name, f"is {_shown(number, field)}, must be between {_shown(field.low, field)} and {_shown(field.high, field)}"
         )
     return int(number)
+
+
+def _schedule(doc: bytes, at: int, end: int, name: str) -> list[dict[str, int]]:
+    """The lines of the array between its length and its last byte, each due after the one before."""
+    if doc[end]:
+        raise FieldError(name, "does not end with a zero byte")
+    found: dict[str, Any] = {}
+    _walk(doc, at, end, f"{name}.", *_of_lines(name), found)
+    lines: list[dict[str, int]] = []
+    while at < end:
+        kind, key, value = _element(doc, at, end, f"{name}.")
+        at = value + value_size(doc, value, kind)
+        path = f"{name}.{len(lines)}"
+        if len(lines) == LINES_MAX:
+            raise FieldError(name, f"has more than {LINES_MAX} lines")
+        if key != path:
+            raise FieldError(name, f"is no array: {key} stands where {path} must")
+        line = {field.column: found.get(f"{path}.{field.name}") for field in LINE}
+        if missing := next((f"{path}.{field.name}" for field in LINE if line[field.column] is None), None):
+            raise FieldError(missing, "is null" if missing in found else "is missing")
+        if lines and line["due"] <= lines[-1]["due"]:  # type: ignore[operator]
+            raise FieldError(f"{path}.due", "must be after that of the line before")
+        lines.append(line)  # type: ignore[arg-type]
+    if not lines:
+        raise FieldError(name, "has no lines")
+    return lines
+
+
+@lru_cache(64)
+def _of_lines(name: str) -> tuple[dict[str, Field], set[str]]:
+    """The fields of all lines that the schedule `name` may have, by their paths; and the paths of those lines."""
+    lines = [f"{name}.{line}" for line in range(LINES_MAX)]
+    every = (replace(field, name=f"{line}.{field.name}") for line in lines for field in LINE)
+    return {field.name: field for field in every}, set(lines)
 
 
 def _decimal(data: bytes, field: Field) -> Decimal:

@@ -128,6 +128,8 @@ class Stage:
 
     Where there are `questions`, a pure function too, the Step asks them before its transaction, and `compute` gets `answers=` of all of
     them. A Step that is repeated asks again, under the same ids.
+
+    A stage `by_newest` decides by the newest products that there are: its table notes how far they were read (`streams/step.py`).
     """
 
     name: str
@@ -139,6 +141,7 @@ class Stage:
     gather_s: float = GATHER_S
     questions: Callable[[Sequence[Message]], Sequence[Question] | Sequence[Query]] | None = None
     asks: str = ORIGINATORS
+    by_newest: bool = False
 
 
 class Copy(NamedTuple):

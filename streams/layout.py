@@ -1,6 +1,6 @@
 """The layout of BSON documents, and the lock-step walk of many documents that share one. See `streams/decode.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from struct import error
 from typing import Final, NamedTuple
 
@@ -17,6 +17,7 @@ Mask = NDArray[np.bool_]
 # BSON types whose value begins with an int32 length: bytes that it does not count, and the least that it may be
 LENGTHS: Final = {0x02: (4, 1), 0x0D: (4, 1), 0x0E: (4, 1), 0x05: (5, 0), 0x0C: (16, 1), 0x03: (0, 5), 0x04: (0, 5), 0x0F: (0, 5)}
 REGEX: Final = 0x0B
+_POWERS: Final = 10 ** np.arange(19, dtype=np.int64)
 
 
 class Step(NamedTuple):
@@ -41,6 +42,23 @@ class Buffer:
         self.int32 = np.ndarray((len(data) - 3,), "<i4", data, strides=(1,))
         self.int64 = np.ndarray((len(data) - 7,), "<i8", data, strides=(1,))
         self.uint64 = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))
+
+    def decimals(self, at: Ints, places: int, present: Mask, good: Mask) -> Ints:
+        """Decimal128 values times 10**places; `good` is lowered for each that the plain reader must look at.
+
+        IEEE 754-2008, binary integer decimal: https://www.mongodb.com/docs/manual/reference/bson-types. Settled here: coefficients below
+        2**53 with exponents that keep the result in range; NaN and the rest are the plain reader's.
+        """
+        low, high = self.uint64[at], self.uint64[at + 8]
+        shift = ((high >> np.uint64(49)) & np.uint64(0x3FFF)).astype(np.int64) - 6176 + places
+        coefficient = (high & np.uint64((1 << 49) - 1)) == 0
+        usual = coefficient & (low < np.uint64(1 << 53)) & (shift >= -18) & (shift <= 3) & ((high >> np.uint64(61)) & np.uint64(3) != 3)
+        good &= usual | ~present
+        whole = np.where(usual, low, 0).astype(np.int64)
+        up, down = _POWERS[np.clip(shift, 0, 3)], _POWERS[np.clip(-shift, 0, 18)]
+        good &= (whole % down == 0) | ~present
+        scaled = whole // down * up
+        return np.where(high >> np.uint64(63), -scaled, scaled)
 
 
 class Walked:
@@ -98,13 +116,14 @@ def lock_step(docs: Sequence[bytes], buffer: Buffer, layout: list[Step], rows: I
     at, passed = starts + 4, np.ones(len(rows), np.bool_)
     found: list[tuple[str, int, Ints]] = []
     inner: list[Ints] = []
+    unread: list[tuple[Ints, Ints]] = []  # documents and arrays that nobody declared: begin and end
     for step in layout:
         if step.leave:
             end = inner.pop()
             passed &= (at == end) & (buffer.bytes[end] == 0)
             at = at + 1
             continue
-        passed &= _matches(buffer, at, step.head)
+        passed &= matches(buffer, at, step.head)
         at = at + len(step.head)
         if step.field:
             found.append((step.field, step.kind, at))
@@ -119,15 +138,25 @@ def lock_step(docs: Sequence[bytes], buffer: Buffer, layout: list[Step], rows: I
             inner.append(np.where(fits, at + size - 1, starts))
             at = at + 4
         else:
-            at = np.where(fits, at + size + more, starts)
+            begin, at = at, np.where(fits, at + size + more, starts)
+            if step.kind in (DOCUMENT, ARRAY) and not step.field:
+                unread.append((begin - starts, at - starts))
     passed &= at == ends
-    if any(step.kind in (DOCUMENT, ARRAY) and not step.enter for step in layout):
-        passed &= ~np.fromiter((may_be_deep(docs[i]) for i in rows.tolist()), np.bool_, len(rows))
+    if unread:
+        passed &= ~np.fromiter(_deep(docs, rows, unread), np.bool_, len(rows))
     _note(walked, found, rows, passed)
     return passed
 
 
-def _matches(buffer: Buffer, at: Ints, head: bytes) -> Mask:
+def _deep(docs: Sequence[bytes], rows: Ints, unread: list[tuple[Ints, Ints]]) -> Iterator[bool]:
+    """Whether what is not read of each document could nest too deep."""
+    bounds = zip(*(part.tolist() for pair in unread for part in pair), strict=True)
+    for row, these in zip(rows.tolist(), bounds, strict=True):
+        yield any(may_be_deep(docs[row][begin:end]) for begin, end in zip(these[::2], these[1::2], strict=True))
+
+
+def matches(buffer: Buffer, at: Ints, head: bytes) -> Mask:
+    """Whether `head` stands at each position."""
     same = np.ones(len(at), np.bool_)
     for i in range(0, len(head), 8):
         part = head[i : i + 8]

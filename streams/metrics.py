@@ -27,6 +27,9 @@ RECORDS_READ: Final = Counter(
 MODEL_QUERIES: Final = Counter(
     "tranche_model_queries", "Questions to model services, by outcome: answered, failed, spared", ["product", "outcome"]
 )
+PRODUCTS_OFFSET: Final = Gauge("tranche_products_offset", "Offset on the topic products up to which this worker goes by it")
+PRODUCT_VERSION: Final = Gauge("tranche_product_version", "Newest version of a product that this worker knows", ["product"])
+PRODUCTS_REFUSED: Final = Counter("tranche_products_passed_over", "Messages on the topic products that are no next version of a product")
 # What ended a worker is counted by the next one (streams/stops.py).
 FENCES: Final = Counter("tranche_fences", "Ends of this worker because another holder has the partition", ["agent", "partition"])
 ABORTS: Final = Counter("tranche_aborts", "Ends of this worker by another fault of a Step, which was then aborted", ["agent", "partition"])

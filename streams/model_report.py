@@ -6,7 +6,7 @@ months that the tape has, and no forecast for the whole term.
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from rich import box
@@ -18,11 +18,8 @@ from agents.assessor.discrimination import Separation, separation
 from schemas.product import Product
 from streams import tapes, terminal
 from streams.embedded.errors import UserError
+from streams.pictures import FAINT, INK, figure_of, save
 from streams.terminal import plain
-
-DPI: Final = 110
-INK: Final = "#1f3b57"
-FAINT: Final = "#9db2c6"
 
 
 def main(product: Product, path: Path | None, as_of: date | None, picture: Path | None, *, as_json: bool) -> None:
@@ -75,13 +72,8 @@ def table_of(report: dict[str, Any]) -> Table:
 
 
 def _draw(report: dict[str, Any], found: Separation, picture: Path) -> None:
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and 60 MB
-    except ModuleNotFoundError as fault:
-        raise UserError("the picture is drawn by matplotlib: pip install 'tranche[report]'") from fault
-    figure = Figure(figsize=(11, 4.8), dpi=DPI, layout="constrained")
+    figure = figure_of(f"{report['product']}, version {report['version']}: {report['loans']:,} loans as of {report['as_of']}")
     curve, bars = figure.subplots(1, 2)
-    figure.suptitle(f"{report['product']}, version {report['version']}: {report['loans']:,} loans as of {report['as_of']}")
     curve.plot(found.lost, found.caught, color=INK, linewidth=2)
     curve.plot([0, 1], [0, 1], color=FAINT, linestyle=":")
     curve.set(xlabel="good loans below the cut-off", ylabel="bad loans below the cut-off", xlim=(0, 1), ylim=(0, 1), aspect="equal")
@@ -91,9 +83,4 @@ def _draw(report: dict[str, Any], found: Separation, picture: Path) -> None:
     ends = np.array([[row["low"], row["high"]] for row in rows]).T * 100
     bars.bar([row["group"] for row in rows], rates, color=FAINT, yerr=abs(ends - rates), ecolor=INK, capsize=4)
     bars.set(title="bad loans by group, with the 95 % interval", ylabel="% of the group's loans", xlabel="group")
-    for axes in (curve, bars):
-        axes.spines[["top", "right"]].set_visible(False)
-    try:
-        figure.savefig(picture)
-    except (OSError, ValueError) as fault:
-        raise UserError(f"{picture}: cannot be drawn: {fault}") from fault
+    save(figure, picture)

@@ -63,12 +63,10 @@ def app(catalog: Catalog) -> Starlette:
 def _answer(assessor: Assessor, catalog: Catalog, body: bytes) -> bytes:
     try:
         asked = msgspec.json.decode(body, type=_Question)
-        rows = [
-            {**{name: asset.get(name) for name in CHANGED.names if name in TOLD}, **_CHANGE, "product": asked.product}
-            for asset in asked.assets
-        ]
         if asked.product not in catalog.products or asked.predicts not in COLUMNS:
             raise HTTPException(422, "no such product, or nothing such to predict")
+        by = {"product": asked.product, "product_version": catalog.products[asked.product].version}
+        rows = [{**{name: asset.get(name) for name in CHANGED.names if name in TOLD}, **_CHANGE, **by} for asset in asked.assets]
         found = assessor.assess(pa.RecordBatch.from_pylist(rows, schema=CHANGED)).to_pylist() if rows else []
         columns = COLUMNS[asked.predicts]
         assets = [{"id": asset["id"], **{name: row[name] for name in columns}} for asset, row in zip(asked.assets, found, strict=True)]

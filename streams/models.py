@@ -37,7 +37,7 @@ class _AgainError(_NoAnswerError):
 
 
 class Models:
-    """The services that this worker asks. `tokens` has the variables that their products name (`settings.model_tokens`)."""
+    """The services that this worker asks. `tokens` has the variables that products may name (`settings.model_tokens`)."""
 
     def __init__(self, tokens: Mapping[str, str], clock: Callable[[], float] = monotonic) -> None:
         self._tokens, self._clock = tokens, clock
@@ -88,6 +88,8 @@ class Models:
     async def _tried(self, query: Query) -> Any:
         headers = {"Content-Type": "application/json"}
         if name := query.service.token:
+            if name not in self._tokens:  # the product came while this worker ran
+                raise _NoAnswerError(f"{name}, its token, is not set where this worker runs")
             headers["Authorization"] = f"Bearer {self._tokens[name]}"
         attempts = stamina.retry_context(
             on=_AgainError,

@@ -14,8 +14,9 @@ import msgspec
 import xxhash
 from bson.decimal128 import Decimal128
 
-from schemas.asset import LOAN, Kind, Status
+from schemas.asset import LINE, LOAN, Kind, Status
 from schemas.kinds import AssetKind
+from schemas.schedules import lines_of
 from schemas.values import value_of
 from streams.document import DECIMALS
 from streams.supersession import Supersession
@@ -61,7 +62,9 @@ def document(kind: AssetKind, row: Mapping[str, Any]) -> bytes:
 
 
 def _value(value: Any, kind: Kind) -> Any:
-    """A value as BSON has it; a day or a moment is a number in an attribute, and what asyncpg gives in a column."""
+    """A value as BSON has it; a day or a moment is a number in an attribute or a schedule, and what asyncpg gives in a column."""
+    if kind is Kind.SCHEDULE:
+        return [{field.name: _value(line[field.column], field.kind) for field in LINE} for line in lines_of(value)]
     if kind in DECIMALS:
         return Decimal128(Decimal(value).scaleb(-DECIMALS[kind]))
     if kind is Kind.DAY:

@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from schemas import catalog as catalogs
 from schemas.product import Product
+from schemas.published import Products
+from schemas.service import TOKEN_PREFIX
 from schemas.yamls import CatalogError, Yaml
 from streams import topics
 
@@ -37,25 +41,27 @@ class Settings:
     tables: str  # where a worker keeps its agents' tables, one of TABLES
     webhooks_to: str  # one of WEBHOOKS_TO; "any" lets addresses that originators give reach our own network: where receivers are in it
 
-    def load_catalog(self) -> catalogs.Catalog:
-        """Read and check products and originators.
+    def load_catalog(self, products: Products | None = None) -> catalogs.Catalog:
+        """Read and check products, originators and investors; with `products`, those of the topic, no product file is read.
 
         Raises:
             CatalogError: names file and field.
         """
-        files = {str(path): text for path, text in self._product_files()}
+        files = {str(path): text for path, text in self.product_files()} if products is None else {}
         originators = self.catalog / "originators.yaml"
         if not originators.is_file():
             raise CatalogError(f"{originators}: there is no such file; TRANCHE_CATALOG names the folder that has it")
         investors = self.catalog / "investors.yaml"
         fees = (str(investors), investors.read_text() if investors.is_file() else "[]")
-        return catalogs.parse(files, (str(originators), originators.read_text()), topics.MARKETS, fees)
+        catalog = catalogs.parse(files, (str(originators), originators.read_text()), topics.MARKETS, fees)
+        return catalog if products is None else msgspec.structs.replace(catalog, products=products)
 
     def product_file(self, product: str) -> tuple[Path, str]:
         """The file of a product that `load_catalog` has found, and its text."""
-        return next((path, text) for path, text in self._product_files() if Yaml(str(path), text).read(Product).product == product)
+        return next((path, text) for path, text in self.product_files() if Yaml(str(path), text).read(Product).product == product)
 
-    def _product_files(self) -> list[tuple[Path, str]]:
+    def product_files(self) -> list[tuple[Path, str]]:
+        """The catalog's product files and their texts."""
         return [(path, path.read_text()) for path in sorted((self.catalog / "products").glob("*.yaml"))]
 
 
@@ -120,12 +126,13 @@ def load(environ: Mapping[str, str] | None = None, over: Mapping[str, str] | Non
 
 
 def model_tokens(products: Iterable[Product], environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables that products name as the tokens of their model services, and no other: what is in them goes to somebody else.
+    """The variables that can be tokens of model services, and no other: what is in them goes to somebody else.
 
     Raises:
-        SettingsError: with one line for every one that is not set or cannot be sent. Its value is not told.
+        SettingsError: with one line for every one that `products` name and that is not set or cannot be sent. Its value is not told.
     """
-    given = os.environ if environ is None else environ
+    said = os.environ if environ is None else environ
+    given = {name: value for name, value in said.items() if name.startswith(TOKEN_PREFIX)}
     named = {one.service.token: one.product for one in products if one.service and one.service.token}
     faults = [
         f"{name}: must be set: it is the token for the model service of {product}" for name, product in named.items() if not given.get(name)
@@ -133,7 +140,7 @@ def model_tokens(products: Iterable[Product], environ: Mapping[str, str] | None 
     faults += [f"{name}: must be of printable ASCII, without spaces" for name in named if not re.fullmatch(r"[!-~]*", given.get(name, ""))]
     if faults:
         raise SettingsError("\n".join(faults))
-    return {name: given[name] for name in named}
+    return {name: value for name, value in given.items() if re.fullmatch(r"[!-~]+", value)}
 
 
 def inherited() -> dict[str, str]:

@@ -10,6 +10,11 @@ One Partition holds what one agent knows of one source partition. The rules it k
 - **Committed reads only**, by position and not by record: a transaction's marker takes an offset but is no record.
 - **State changes after the commit**, by `State.apply`, and only then: a fault in between leaves nothing half-known. A table on disk
   (`streams/rocks.py`) takes in rows and their Place in the changelog as one; what a kill keeps from it, opening reads from there on.
+- **One version of a product for a document, for ever.** Only a stage `by_newest` (intake) decides by the newest products; what it writes
+  names their versions, and who comes later goes by those. Products are another topic than its source, so a Step that is done again may
+  meet newer ones: what was committed is never decided again, and what was not, nobody has seen. The OFFSET row notes up to where
+  `products` was read, and who opens the partition reads at least as far: in each partition versions only go up. Who meets a version that
+  it does not know yet reads `products` to its end, where it must be: it was committed before what names it.
 - **Fail-stop** is the caller's (`streams/runner.py`): an exception from here means that this process must not go on.
 """
 
@@ -21,11 +26,13 @@ from typing import Any, Final
 
 from aiokafka.errors import IllegalOperation
 
+from schemas.product import UnknownProductError
 from streams import metrics
 from streams.broker import Broker, Producer
 from streams.changelog import OFFSET, Keep, Kept, Place, load, parse
 from streams.effects import Answers, Ask, Effects, Headers, Message, Record, Stage, not_included
 from streams.partition import partition_of
+from streams.products import ProductsTable
 from streams.topics import MESSAGE_BYTES_MAX, Topic
 
 _NO_HEADERS: Final[list[tuple[str, bytes]]] = []  # aiokafka wants a list; nobody writes to this one
@@ -34,6 +41,10 @@ POISON_MAX: Final = 100  # unreadable messages in a row; more is a fault of ours
 
 class PoisonedError(Exception):
     """Too many messages in a row could not be read: the partition stops, so that nothing more is drained into quarantine."""
+
+
+class ProductsError(Exception):
+    """The topic `products` ends before what this partition's table has gone by: it is not the one of that time."""
 
 
 class TooLargeError(Exception):
@@ -50,9 +61,11 @@ class Partition:
     group: str
     keep: Keep | None = None  # None: the table is in memory
     ask: Ask | None = None  # for a stage with questions
+    products: ProductsTable | None = None  # None: they stay as they are
     state: Any = field(init=False)  # a State, or a Kept
     offset: int = -1
     poison: int = 0
+    products_offset: int = -1  # up to which the last Step went by `products`
     _kept: Kept | None = None
     _producer: Producer = field(init=False)
 
@@ -69,6 +82,8 @@ class Partition:
         try:
             await self._producer.start()
             await (self._read() if self.keep is None else self._load(self.keep))
+            if self.products is not None and self.products_offset > self.products.offset:
+                await self._catch_up(self.products)
         except BaseException:
             await self.close()
             raise
@@ -79,14 +94,14 @@ class Partition:
         async for rows in read_table(self.broker, self.stage.table, self.number):
             last = rows.pop(OFFSET, None)
             if last is not None:
-                self.offset, self.poison = parse(last)
+                self.offset, self.poison, self.products_offset = parse(last)
             self.state.apply(rows)
 
     async def _load(self, keep: Keep) -> None:
         self.state = self._kept = kept = keep(self.transactional_id, self.stage.table)
         await load(kept, self.broker, self.stage.table, self.number)
         if kept.place is not None:
-            self.offset, self.poison = kept.place.reached
+            self.offset, self.poison, self.products_offset = kept.place.reached
 
     async def step(self, messages: Sequence[Message]) -> None:
         """Do the agent's work for `messages`, none skipped since the last Step; all of its effects or none."""
@@ -94,18 +109,37 @@ class Partition:
         fresh = not_included(messages, self.offset)
         if not fresh:
             return
-        effects = self.stage.compute(self.state, fresh, **await self._answers(fresh))
+        effects = await self._computed(fresh)
+        products_offset = self.products.offset if self.products and self.stage.by_newest else -1
         poison = self.poison + effects.poison if effects.poison == len(fresh) else effects.poison
         if poison > POISON_MAX:
             raise PoisonedError(f"{poison} unreadable messages in a row up to {fresh[-1].source}: repair, then start again")
-        place = await self._commit(effects, b"%d %d" % (fresh[-1].offset, poison))
+        reached = b"%d %d" % (fresh[-1].offset, poison)
+        place = await self._commit(effects, reached if products_offset < 0 else b"%b %d" % (reached, products_offset))
         if self._kept is None:
             self.state.apply(effects.rows)
         else:
             self._kept.keep(effects.rows, place)
-        self.offset, self.poison = fresh[-1].offset, poison
+        self.offset, self.poison, self.products_offset = fresh[-1].offset, poison, products_offset
         seconds = perf_counter() - started
         metrics.step(self.stage.name, self.number, messages=len(fresh), rows=len(effects.rows), poison=effects.poison, seconds=seconds)
+
+    async def _catch_up(self, products: ProductsTable) -> None:
+        await products.catch_up()
+        if self.products_offset > products.offset:
+            raise ProductsError(
+                f"{self.transactional_id} has gone by products up to {self.products_offset}, and the topic ends at {products.offset}: "
+                "it was made anew, or is of another broker"
+            )
+
+    async def _computed(self, messages: Sequence[Message]) -> Effects:
+        try:
+            return self.stage.compute(self.state, messages, **await self._answers(messages))
+        except UnknownProductError:
+            if self.products is None:
+                raise
+        await self.products.catch_up()
+        return self.stage.compute(self.state, messages, **await self._answers(messages))
 
     async def _answers(self, messages: Sequence[Message]) -> dict[str, Answers]:
         """What `compute` gets besides. Asked outside the transaction: a kill from here to the commit has it asked again."""

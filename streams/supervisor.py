@@ -17,7 +17,7 @@ import asyncpg
 import psutil
 import structlog
 
-from streams import admin
+from streams import admin, publishing
 from streams.embedded import folders, ports, runfile
 from streams.embedded.errors import AlreadyRunningError, UserError
 from streams.embedded.kafka import Kafka
@@ -174,6 +174,7 @@ class System:
         self.settings = dataclasses.replace(self.settings, kafka=kafka, postgres=postgres)
         self.report("topics")
         await admin.create_topics(kafka)
+        await publishing.publish_newer(self.settings)
         self.report("schema")
         await _migrate(postgres)
 

@@ -42,7 +42,12 @@ async def database(dsn: str) -> AsyncIterator[Any]:
     try:
         yield await store.pool()
     except AWAY as fault:
-        where = dsn.rpartition("@")[2] or dsn
-        raise UserError(f"PostgreSQL at {where} does not answer ({type(fault).__name__}: {fault}); see `tranche status`") from fault
+        raise away(dsn, fault) from fault
     finally:
         await store.close()
+
+
+def away(dsn: str, fault: Exception) -> UserError:
+    """What to say of a database that does not answer; its password is not in it."""
+    where = dsn.rpartition("@")[2] or dsn
+    return UserError(f"PostgreSQL at {where} does not answer ({type(fault).__name__}: {fault}); see `tranche status`")

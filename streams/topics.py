@@ -43,6 +43,12 @@ def table(agent: str, partitions: int = ASSET_PARTITIONS) -> Topic:
     return Topic(f"{agent}.table", partitions, compacted=True, carries=f"rows of the {agent}'s table; {agent} -> itself")
 
 
+PRODUCTS: Final = Topic(
+    "products",
+    1,
+    FOR_EVER,
+    carries="Product, JSON; key product; `tranche products publish` -> all workers and gateways, each the whole of it",
+)
 INGEST: Final = Topic(
     "assets.ingest",
     ASSET_PARTITIONS,
@@ -119,6 +125,8 @@ TRADER_TABLE: Final = table("trader")
 MATCHER_TABLE: Final = table("matcher", len(MARKETS))
 CONFIRMER_TABLE: Final = table("confirmer")
 
-FLOW: Final = (INGEST, CHANGED, QUERIED, REJECTED, REPAYMENTS, BATCHES, ASSESSED, PORTFOLIOS, OFFERS, PROPOSED, INVESTMENTS, RELEASED)
+FLOW: Final = (
+    PRODUCTS, INGEST, CHANGED, QUERIED, REJECTED, REPAYMENTS, BATCHES, ASSESSED, PORTFOLIOS, OFFERS, PROPOSED, INVESTMENTS, RELEASED,
+)  # fmt: skip
 TABLES: Final = (INTAKE_TABLE, ASSESSOR_TABLE, QUERIED_TABLE, ROUTER_TABLE, TRADER_TABLE, MATCHER_TABLE, CONFIRMER_TABLE)
 ALL: Final = FLOW + TABLES

@@ -18,8 +18,9 @@ from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.asset import VERSION_END
+from schemas.published import Products
 from streams import metrics, tokens
-from streams.pages import assets, batches, lag, rejections
+from streams.pages import assets, batches, lag, products, rejections
 from streams.pages.html import Markup, Page, document, tag
 from streams.pages.style import CSS
 from streams.settings import Settings, SettingsError
@@ -40,7 +41,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 log = structlog.get_logger()
 
 
-def install(app: faust.App, store: Store, settings: Settings, watch: Watch) -> None:
+def install(app: faust.App, store: Store, settings: Settings, watch: Watch, known: Products) -> None:
     """Register the views with a Faust app's web server, in place of Faust's own.
 
     Raises:
@@ -49,7 +50,7 @@ def install(app: faust.App, store: Store, settings: Settings, watch: Watch) -> N
     if not is_loopback(settings.ops_host) and not settings.secret:
         raise SettingsError("TRANCHE_SECRET: needed to check operators' tokens, because TRANCHE_OPS_HOST is no loopback address")
     app.web.blueprints = BlueprintManager()
-    for path, handler in _handlers(store, watch).items():
+    for path, handler in _handlers(store, watch, known).items():
         _serve(app, path, handler if path == READY else _guarded(settings, handler))
 
 
@@ -61,7 +62,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _handlers(store: Store, watch: Watch) -> dict[str, Handler]:
+def _handlers(store: Store, watch: Watch, known: Products) -> dict[str, Handler]:
     async def show_batches(request: web.Request) -> Page:
         if "batch" in request.query:
             return await batches.batch(await store.pool(), request.query["batch"])
@@ -83,6 +84,9 @@ def _handlers(store: Store, watch: Watch) -> dict[str, Handler]:
     async def show_rejections(request: web.Request) -> Page:
         return await rejections.rejections(await store.pool(), request.query.get("batch"))
 
+    async def show_products(_: web.Request) -> Page:
+        return products.products(known)
+
     async def style(_: web.Request) -> web.Response:
         return web.Response(text=CSS, content_type="text/css", headers={**HEADERS, "Cache-Control": "max-age=300"})
 
@@ -102,6 +106,7 @@ def _handlers(store: Store, watch: Watch) -> dict[str, Handler]:
         "/assets": _page(show_asset),
         "/assets/{originator}/{asset:.+}": _page(show_asset),
         "/rejections": _page(show_rejections),
+        "/products": _page(show_products),
         "/style.css": style,
         "/metrics": exposition,
         READY: ready,

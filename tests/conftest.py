@@ -16,6 +16,8 @@ from hypothesis import settings
 from streams import admin
 from streams.embedded.kafka import Kafka
 from streams.embedded.postgres import Postgres
+from streams.publishing import publish_files
+from streams.settings import load
 
 SERVERS = {"kafka", "postgres"}
 
@@ -37,9 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Bootstrap server of a broker that has every topic."""
+    """Bootstrap server of a broker that has every topic, and the products that come with Tranche."""
+
+    async def prepare(address: str) -> None:
+        await admin.create_topics(address)
+        await publish_files(load({"TRANCHE_KAFKA": address}))
+
     with Kafka(tmp_path_factory.mktemp("servers")) as server:
-        run_apart(admin.create_topics(server.address))
+        run_apart(prepare(server.address))
         yield server.address
 
 

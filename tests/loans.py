@@ -36,6 +36,19 @@ def encoded(asset: str = "LC1", originator: str = "bluebird", **changed: Any) ->
     return bson.encode(loan(asset, originator, **changed))
 
 
+def schedule(months: int, cents: int, interest: int = 100) -> list[dict[str, Any]]:
+    """A schedule of `loan`, for so many months of 30.4375 days: equal principal of `cents` in all, and so much interest each."""
+    parts = [*[cents // months] * (months - 1), cents - cents // months * (months - 1)]
+    return [
+        {
+            "due": DAY + datetime.timedelta(int(30.4375 * month)),
+            "principal": Decimal128(f"{part}E-2"),
+            "interest": Decimal128(f"{interest}E-2"),
+        }
+        for month, part in enumerate(parts, 1)
+    ]
+
+
 def paid(principal: str, interest: str, fees: str = "0") -> dict[str, Decimal128]:
     """The sub-document `paid`."""
     return {"principal": Decimal128(principal), "interest": Decimal128(interest), "fees": Decimal128(fees)}

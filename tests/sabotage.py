@@ -145,8 +145,8 @@ def no_fail_stop() -> AbstractContextManager[Any]:
 def no_catching_up() -> AbstractContextManager[Any]:
     """What lies between the table's offset and a fetch is not read."""
 
-    async def catch_up(*_: Any) -> None:
-        pass
+    async def catch_up(*_: Any) -> bool:
+        return True
 
     return patch.object(Runner, "_catch_up", catch_up)
 

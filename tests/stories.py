@@ -19,6 +19,10 @@ FIRST = {
     "purpose": "car", "grade": None, "remaining_months": 30, "score": 131, "risk_group": "B", "price_bp": 9_950, "instalment_cents": 4_106,
     "attributes": None, "expected_loss_ppm": 12_300, "expected_return_ppm": 56_100, "duration_days": 400,
     "reasons": "rate -65, purpose -14", "buyer_price_bp": 9_975, "product_version": 2, "model": "built_in",
+    "schedule": [{"due": 17_631, "principal": 60_000, "interest": 800}, {"due": 18_700, "principal": 60_000, "interest": 401}],
+    "schedule_convention": "act-360", "schedule_differences": [{"line": 1, "principal": 0, "interest": 1}],
+    "first_due": None, "maturity": None,
+    "last_instalment_cents": 4_093, "residual_cents": -13,
 }  # fmt: skip
 PAID = {**FIRST, "version": 2, "change": "repayment_reported", "digest": bytes(range(1, 17)), "batch": "bluebird.two", "position": 0}
 PAID |= {"outstanding": 96_000, "paid_principal": 24_000, "remaining_months": 29, "instalment": 4_100, "purpose": None}

@@ -15,14 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from agents.assessor.answers import ids_of, question, read
 from agents.assessor.assessment import Assessor
 from agents.assessor.lanes import DIRECT, Lanes
 from schemas.catalog import Catalog
-from schemas.columns import CHANGED, decode, encode, encode_within
-from schemas.product import Product
+from schemas.columns import CHANGED, by_product, decode, encode, encode_within
+from schemas.published import Products
 from streams import topics
 from streams.effects import MODELS, Answers, Effects, Message, Query, Record, Stage, Table
 from streams.guard import readable
@@ -42,8 +41,9 @@ class Pinned(Table):
 
 
 def stages(catalog: Catalog) -> tuple[Stage, ...]:
-    """What is built in, and what is asked. An assessment depends on its version alone, and on the service's answer."""
-    assessor, lanes = Assessor(catalog.products), Lanes(catalog.products)
+    """What is built in, and what is asked. An assessment depends on its version, which says the product's, and on the service's answer."""
+    products = Products.of(catalog.products)
+    assessor, lanes = Assessor(products), Lanes(products)
 
     def compute(pinned: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:
         effects = Effects()
@@ -58,13 +58,13 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
         return effects
 
     def questions(messages: Sequence[Message]) -> list[Query]:
-        return [query for _, rows in _asked(messages, Effects()) for query in _queries(rows, catalog.products, assessor)]
+        return [query for _, rows in _asked(messages, Effects()) for query in _queries(rows, products, assessor).values()]
 
     def answered(_state: Any, messages: Sequence[Message], answers: Answers = {}) -> Effects:  # noqa: B006 - nobody writes to it
         """The assessment of what was asked; a product whose service gave no answer is assessed by its built-in models, and says so."""
         effects = Effects()
         for partition, rows in _asked(messages, effects):
-            said = {one.product: answers.get(one.id, "it was not asked") for one in _queries(rows, catalog.products, assessor)}
+            said = {by: answers.get(one.id, "it was not asked") for by, one in _queries(rows, products, assessor).items()}
             effects.records += _assessed(assessor.assess(rows, said), partition)
         return effects
 
@@ -104,15 +104,18 @@ def _asked(messages: Iterable[Message], effects: Effects) -> Iterator[tuple[int,
             yield partition, rows.slice(start, QUERY_ROWS_MAX)
 
 
-def _queries(rows: pa.RecordBatch, products: Mapping[str, Product], assessor: Assessor) -> Iterator[Query]:
-    """A question for each product of `rows` that has a service; asked again, each has the same id."""
-    for name in rows.column("product").unique().to_pylist():
-        product = products.get(name)
-        if product is None or product.service is None:
+def _queries(rows: pa.RecordBatch, products: Products, assessor: Assessor) -> dict[tuple[str, int], Query]:
+    """By product and version, a question for each of those in `rows` that has a service; asked again, each has the same id."""
+    queries = {}
+    found, place = by_product(rows, products)
+    for number, product in enumerate(found):
+        if product.service is None:
             continue
-        theirs = assessor.assess(rows.filter(pc.equal(rows.column("product"), name)))
+        theirs = assessor.assess(rows.filter(pa.array(place == number)))
         body, ids = question(product, theirs), ids_of(theirs)
-        yield Query(product.service, name, blake2b(body, digest_size=16).hexdigest(), body, partial(read, product, ids))
+        id_ = blake2b(body, digest_size=16).hexdigest()
+        queries[product.product, product.version] = Query(product.service, product.product, id_, body, partial(read, product, ids))
+    return queries
 
 
 def _together(messages: Messages, rows_max: int, bytes_max: int) -> Iterator[tuple[int, pa.RecordBatch]]:

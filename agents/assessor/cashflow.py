@@ -34,12 +34,18 @@ class BoundsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CashFlow:
-    """What is to be paid: an entry for each loan, int64."""
+    """What is to be paid: an entry for each loan, int64.
+
+    The residual is what rounding leaves over, and the last instalment takes: of an annuity that instalment less the regular one; of equal
+    principal its principal part less the regular part. It is below zero where the regular one is rounded up. Where nothing regular is
+    rounded (bullet, interest only) it is 0.
+    """
 
     instalment_cents: Ints  # the first; all are alike but the last, except with equal principal, where they fall
     last_instalment_cents: Ints  # of the original schedule
     interest_cents: Ints  # all interest of the original schedule
     remaining_months: Ints
+    residual_cents: Ints | None  # None: by no regular instalment
 
 
 def predict(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> CashFlow:
@@ -69,7 +75,18 @@ def predict(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: 
         last = np.where(paid > 0, paid, last)
         interest += month_interest
         balance = balance - month_principal
-    return CashFlow(first, last, interest, np.where(outstanding_cents > 0, np.minimum(short + 1, months), 0))
+    residual = residuals(terms, principal_cents, months, regular, last)
+    return CashFlow(first, last, interest, np.where(outstanding_cents > 0, np.minimum(short + 1, months), 0), residual)
+
+
+def residuals(terms: Amortisation, principal_cents: Ints, periods: Ints, regular_cents: Ints, last_cents: Ints) -> Ints:
+    """The residuals of `CashFlow`; `regular_cents` are the `instalments`, `last_cents` the last ones."""
+    if terms.kind == ANNUITY:
+        return last_cents - regular_cents
+    if terms.kind == EQUAL_PRINCIPAL:
+        parts: Ints = np.minimum(periods, -(-principal_cents // regular_cents))  # rounded up, they may be fewer than there are periods
+        return principal_cents - regular_cents * parts
+    return np.zeros_like(principal_cents)
 
 
 def schedule(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: Ints, regular_cents: Ints) -> Iterator[tuple[Ints, Ints]]:
@@ -114,13 +131,15 @@ def instalments(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, mont
 def _interest_only(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> CashFlow:
     month = interest_of(principal_cents, rate_ppm, terms.interest_rounding)
     first = np.where(months == 1, principal_cents + month, month)
-    return CashFlow(first, principal_cents + month, month * months, np.where(outstanding_cents > 0, months, 0))
+    left = np.where(outstanding_cents > 0, months, 0)
+    return CashFlow(first, principal_cents + month, month * months, left, np.zeros_like(principal_cents))
 
 
 def _bullet(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: Ints, outstanding_cents: Ints) -> CashFlow:
     """Its one payment is the last instalment."""
     interest = simple_interest(principal_cents, rate_ppm, months, terms.rounding)
-    return CashFlow(np.zeros_like(principal_cents), principal_cents + interest, interest, np.where(outstanding_cents > 0, months, 0))
+    none = np.zeros_like(principal_cents)
+    return CashFlow(none, principal_cents + interest, interest, np.where(outstanding_cents > 0, months, 0), none)
 
 
 def simple_interest(principal_cents: Ints, rate_ppm: Ints, months: Ints, rounding: str) -> Ints:

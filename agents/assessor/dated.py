@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.assessor.calendar import due_days
-from agents.assessor.cashflow import INT64_MAX, CashFlow, check
+from agents.assessor.cashflow import INT64_MAX, CashFlow, check, residuals
 from agents.assessor.daycount import part_of_year
 from agents.assessor.rounding import Ints, Ratio, nearest, of_ratio, quotient
 from agents.assessor.schedule import Loans, Schedule
@@ -38,7 +38,7 @@ class Grid:
 
 def grid(terms: Amortisation, loans: Loans) -> Grid:
     """When each loan's instalments fall due, and for what part of a year interest accrues until then."""
-    due, periods = due_days(terms, loans.issued, loans.months)
+    due, periods = due_days(terms, loans.issued, loans.months, loans.first_due, loans.maturity)
     start = np.vstack((loans.issued[None], due[:-1]))
     part, year = part_of_year(terms.day_count or "", start, due, np.broadcast_to(due[-1], due.shape))
     return Grid(loans.issued, due, periods, np.where(start < due, part, 0), year)  # by thirties a period of no day may have days
@@ -46,7 +46,8 @@ def grid(terms: Amortisation, loans: Loans) -> Grid:
 
 def _predict(terms: Amortisation, loans: Loans, days: Grid) -> tuple[CashFlow, Ints]:
     """As `cashflow.predict`, and how many instalments are past; `remaining_months` are those from the last due day that is past on."""
-    interest, principal = amortised(terms, loans.principal_cents, loans.rate_ppm, days, instalments(terms, loans, days))
+    regular = instalments(terms, loans, days)
+    interest, principal = amortised(terms, loans.principal_cents, loans.rate_ppm, days, regular)
     paid = interest + principal
     opening = principal[::-1].cumsum(axis=0)[::-1]
     first = paid[0] if terms.kind != BULLET else np.zeros_like(paid[0])
@@ -57,7 +58,8 @@ def _predict(terms: Amortisation, loans: Loans, days: Grid) -> tuple[CashFlow, I
     last = np.take_along_axis(paid, np.maximum((paid > 0).sum(axis=0) - 1, 0)[None], axis=0)[0]
     last = np.where(terms.kind in (BULLET, INTEREST_ONLY), np.take_along_axis(paid, days.periods[None] - 1, axis=0)[0], last)
     left = -(-loans.months * (days.periods - past) // days.periods)
-    return CashFlow(first, last, interest.sum(axis=0), left), past
+    residual = residuals(terms, loans.principal_cents, days.periods, regular, last)
+    return CashFlow(first, last, interest.sum(axis=0), left, residual), past
 
 
 def to_come(terms: Amortisation, loans: Loans) -> tuple[CashFlow, Schedule]:

@@ -11,22 +11,27 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from schemas.columns import by_product
 from schemas.product import Product
+from schemas.published import Products
 
 DIRECT = -1
 
 
 class Lanes:
-    """The lanes of all products."""
+    """The lanes of all products, each version's its own."""
 
     def __init__(self, products: Mapping[str, Product]) -> None:
-        self._lanes = {name: one.service.lane for name, one in products.items() if one.service}
+        self._products = Products.of(products)
 
     def of(self, rows: pa.RecordBatch, known: Mapping[bytes, bytes]) -> tuple[NDArray[np.int64], dict[bytes, bytes]]:
-        """The lane of each row (DIRECT: it needs none), and what is to be `known` besides: asset key -> lane."""
-        coded = rows.column("product").dictionary_encode()
-        by_code = np.array([self._lanes.get(name, DIRECT) for name in coded.dictionary.to_pylist()], np.int64)
-        lanes: NDArray[np.int64] = by_code[coded.indices.to_numpy()]
+        """The lane of each row (DIRECT: it needs none), and what is to be `known` besides: asset key -> lane.
+
+        Raises:
+            UnknownProductError: a row is by a version of a product that is not known.
+        """
+        found, places = by_product(rows, self._products)
+        lanes: NDArray[np.int64] = np.array([one.service.lane if one.service else DIRECT for one in found], np.int64)[places]
         if not known and not (lanes != DIRECT).any():  # what most chunks are: no look at each row
             return lanes, {}
         new: dict[bytes, bytes] = {}

@@ -27,7 +27,7 @@ _OF_FLOATS: Final[dict[str, Callable[[Floats], Floats]]] = {
 }
 
 
-def quotient(numerator: Ints, denominator: int, mode: str, more: Ints | int = 0) -> Ints:
+def quotient(numerator: Ints, denominator: Ints | int, mode: str, more: Ints | int = 0) -> Ints:
     """`more` + `numerator` / `denominator`, rounded: a tie is even where the sum is. Numerators from 0 to 2**63 less the denominator."""
     if mode == HALF_UP:  # of every month of nearly every loan: one division
         return more + (numerator + denominator // 2) // denominator

@@ -6,8 +6,9 @@ Vectorised: [p, n] arrays, a row a month and a column a loan, so that a loop ove
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from agents.assessor.calendar import months_after
+from agents.assessor.calendar import REGULAR, months_after
 from agents.assessor.cashflow import instalments, interest_of, schedule, simple_interest
 from agents.assessor.rounding import Ints
 from schemas.amortisation import BULLET, INTEREST_ONLY, Amortisation
@@ -22,6 +23,15 @@ class Loans:
     months: Ints
     issued: Ints  # days since 1970-01-01
     outstanding_cents: Ints
+    first_due: Ints | None = None  # as `calendar.due_days` has them
+    maturity: Ints | None = None
+
+
+def loans_of(rows: pa.RecordBatch) -> Loans:
+    """The loans of `rows`, which have the columns of LOAN."""
+    own = (rows.column(name) for name in ("first_due", "maturity"))
+    days = (None if one.null_count == len(one) else one.fill_null(REGULAR).to_numpy() for one in own)
+    return Loans(*(rows.column(name).to_numpy() for name in ("principal", "rate", "term_months", "issued", "outstanding")), *days)
 
 
 @dataclass(frozen=True, slots=True)

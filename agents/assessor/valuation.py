@@ -4,18 +4,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from agents.assessor import dated
+from agents.assessor import dated, own
 from agents.assessor.attributes import told
 from agents.assessor.cashflow import CashFlow, predict
 from agents.assessor.classifier import Grades, classify, compile_model
 from agents.assessor.prediction import Curves
 from agents.assessor.prediction import predict as predicted
 from agents.assessor.reasons import reasons
-from agents.assessor.schedule import Loans, Schedule, to_come
+from agents.assessor.schedule import Loans, Schedule, loans_of, to_come
+from schemas.amortisation import OWN_SCHEDULE
 from schemas.kinds import kind_of
 from schemas.product import Product
-
-INPUTS = ("principal", "rate", "term_months", "issued", "outstanding")  # of Loans
 
 
 class Valuer:
@@ -47,8 +46,8 @@ class Valuer:
         Raises:
             BoundsError: a row's amounts or terms are beyond `schemas/asset.py`.
         """
-        loans = Loans(*(rows.column(name).to_numpy() for name in INPUTS))
-        flow, schedule = self._scheduled(loans)
+        loans = loans_of(rows)
+        flow, schedule = self._scheduled(loans, rows)
         grades = graded or classify(self._model, told(rows, self._attributes))
         group = grades.group
         late = np.searchsorted(self._late_from, rows.column("days_past_due").to_numpy(), side="right")
@@ -60,6 +59,7 @@ class Valuer:
             "remaining_months": pa.array(flow.remaining_months),
             "instalment_cents": pa.array(flow.instalment_cents),
             "last_instalment_cents": pa.array(flow.last_instalment_cents),
+            "residual_cents": pa.nulls(rows.num_rows, pa.int64()) if flow.residual_cents is None else pa.array(flow.residual_cents),
             "interest_cents": pa.array(flow.interest_cents),
             "score": pa.array(grades.score),
             "risk_group": self._groups.take(pa.array(group)),
@@ -69,11 +69,12 @@ class Valuer:
             "expected_loss_ppm": pa.array(expected.loss_ppm),
             "expected_return_ppm": _whole(expected.return_ppm),
             "duration_days": _whole(expected.duration_days),
-            "product_version": pa.array(np.full(rows.num_rows, self._product.version, np.int32)),
         }
 
-    def _scheduled(self, loans: Loans) -> tuple[CashFlow, Schedule]:
+    def _scheduled(self, loans: Loans, rows: pa.RecordBatch) -> tuple[CashFlow, Schedule]:
         terms = self._product.amortisation
+        if terms.kind == OWN_SCHEDULE:
+            return own.to_come(terms, loans, rows.column("schedule"))
         if terms.day_count:
             return dated.to_come(terms, loans)
         flow = predict(terms, loans.principal_cents, loans.rate_ppm, loans.months, loans.outstanding_cents)

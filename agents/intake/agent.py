@@ -20,12 +20,12 @@ ROWS_MAX = 1_000  # of one message on assets.changed
 
 
 def stages(catalog: Catalog) -> tuple[Stage, ...]:
-    """Intake, for the products and originators of `catalog`."""
+    """Intake, for the products and originators of `catalog`: a document is taken by its product's newest version, and names it."""
 
     def compute(table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:
         return take_in(catalog, table, messages)
 
-    return (Stage("intake", topics.INGEST, topics.INTAKE_TABLE, compute, gather_s=0),)
+    return (Stage("intake", topics.INGEST, topics.INTAKE_TABLE, compute, gather_s=0, by_newest=True),)
 
 
 def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[Message]) -> Effects:
@@ -52,7 +52,7 @@ def take_in(catalog: Catalog, table: Mapping[bytes, bytes], messages: Sequence[M
             effects.records.append(dead_letter(message, reason, message.value[where:], batch=batch, originator=originator, position=where))
             counts[batch, originator][REJECTED] += 1
     partition = messages[0].partition
-    found = difference(documents, table, partition, topics.INGEST.partitions, catalog.products)
+    found = difference(documents, table, partition, topics.INGEST.partitions, catalog.products, catalog.originators)
     for (source, outcome), count in found.outcomes.items():
         delivery = deliveries[source]
         counts[delivery.batch, delivery.originator][outcome] += count

@@ -12,18 +12,23 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import xxhash
 
-from agents.intake.kinds import not_known, read
-from agents.intake.limits import beyond
+from agents.intake.kinds import read
+from agents.intake.limits import beyond, unknown, unsigned
+from agents.intake.schedules import check
 from agents.intake.versions import ABSENT, STATUSES, Latest, change_of, digests_of_terms, unpack
+from schemas.agreements import Signers
 from schemas.asset import DOCUMENT_BYTES_MAX, PAYMENTS, REJECTED, STALE, UNCHANGED, Change, Status
-from schemas.columns import CHANGED
-from schemas.kinds import kind_of
+from schemas.columns import CHANGED, SCHEDULE_DIFFERENCES
 from schemas.product import Product
 from streams.frames import identify
 from streams.partition import asset_key, partitions_of
 from streams.supersession import Supersession
 
 KEY_BYTES_MAX: Final = 64 + 1 + 64  # two ids of the contract
+NOBODY: Final[Signers] = {}
+
+Table = Mapping[bytes, bytes]
+Products = Mapping[str, Product]
 
 
 class Document(NamedTuple):
@@ -67,9 +72,13 @@ class Difference:
 
 
 def difference(
-    documents: Sequence[Document], table: Mapping[bytes, bytes], partition: int, partitions: int, products: Mapping[str, Product]
+    documents: Sequence[Document], table: Table, partition: int, partitions: int, products: Products, originators: Signers = NOBODY
 ) -> Difference:
-    """Compare `documents` with `table`, the rows of `partition` of `partitions`."""
+    """Compare `documents` with `table`, the rows of `partition` of `partitions`.
+
+    A product that needs agreements takes new assets of those `originators` alone that have signed them. What is known already goes on:
+    repayments and recalls are wanted whatever was signed, and the router does not offer it.
+    """
     found = Difference()
     changed = _differing(documents, table, partition, partitions, found)
     if changed:
@@ -77,16 +86,14 @@ def difference(
         for i, name, reason in decoded.faults:
             key, _, document = changed[i]
             _refuse(found, document, key, name, reason)
-        _versions(found, [changed[i] for i in decoded.rows.tolist()], decoded.columns, table, products)
+        _versions(found, [changed[i] for i in decoded.rows.tolist()], decoded.columns, table, products, originators)
     return found
 
 
 Candidate = tuple[bytes, bytes, Document]  # key, digest, document
 
 
-def _differing(
-    documents: Sequence[Document], table: Mapping[bytes, bytes], partition: int, partitions: int, found: Difference
-) -> list[Candidate]:
+def _differing(documents: Sequence[Document], table: Table, partition: int, partitions: int, found: Difference) -> list[Candidate]:
     """The documents whose digest is not the table's, or whose asset already stands among them."""
     changed: list[Candidate] = []
     seen: set[bytes] = set()
@@ -110,7 +117,7 @@ def _differing(
     return _at_home(changed, table, partition, partitions, found)
 
 
-def _at_home(changed: list[Candidate], table: Mapping[bytes, bytes], partition: int, partitions: int, found: Difference) -> list[Candidate]:
+def _at_home(changed: list[Candidate], table: Table, partition: int, partitions: int, found: Difference) -> list[Candidate]:
     """Those that belong in this partition: what the table has was asked before."""
     new = [i for i, (key, _, document) in enumerate(changed) if key not in table and _may_travel(key, document)]
     if not new:
@@ -127,18 +134,20 @@ def _may_travel(key: bytes, document: Document) -> bool:
 
 
 def _versions(
-    found: Difference, accepted: Sequence[Candidate], columns: pa.RecordBatch, table: Mapping[bytes, bytes], products: Mapping[str, Product]
+    found: Difference, accepted: Sequence[Candidate], columns: pa.RecordBatch, table: Table, products: Products, originators: Signers
 ) -> None:
     """Give each accepted document its version, in order; `columns` has a row for each."""
     products_of, currencies_of, statuses_of = (_texts(columns[name]) for name in ("product", "currency", "status"))
     updated = columns["updated_at"].fill_null(ABSENT).to_numpy().tolist()
     numbers_of = zip(*(columns[name].to_numpy().tolist() for name in (*PAYMENTS, "term_months")), updated, strict=True)
-    rows, versions, keep, outside = found.rows, found.versions, [], beyond(columns, products)
+    refused, differences = check(columns, products)
+    columns = columns.append_column(SCHEDULE_DIFFERENCES, differences)
+    rows, versions, keep, outside = found.rows, found.versions, [], refused | beyond(columns, products)
     each = zip(accepted, digests_of_terms(columns), products_of, currencies_of, statuses_of, numbers_of, strict=True)
     for i, ((key, digest, document), terms, product, currency, status, numbers) in enumerate(each):
         known = products.get(product)
         if known is None or known.currency != currency:
-            _refuse(found, document, key, *_unknown(product, known))
+            _refuse(found, document, key, *unknown(product, known))
             continue
         if i in outside and not document.supersedes:  # what is restored was taken once
             _refuse(found, document, key, *outside[i])
@@ -146,6 +155,9 @@ def _versions(
         row = rows.get(key) or table.get(key)
         if row is None and document.supersedes:
             _count(found, document.source, STALE)
+            continue
+        if row is None and (missing := unsigned(known, document.originator.decode(), originators)):
+            _refuse(found, document, key, "product", f"{product!r} needs agreements that are not signed: {missing}")
             continue
         if row is None:
             version = Version(document, Latest(digest, 1, terms, _CODES[status], *numbers), Change.CREATED, (0, 0, 0, 0))
@@ -163,7 +175,7 @@ def _versions(
         versions.append(version)
         _count(found, document.source, version.change)
     if versions:
-        found.columns = _with_changes(columns if len(keep) == columns.num_rows else columns.take(pa.array(keep)), versions)
+        found.columns = _with_changes(columns if len(keep) == columns.num_rows else columns.take(pa.array(keep)), versions, products)
 
 
 def _as_known(row: bytes, document: Document) -> bool:
@@ -200,14 +212,10 @@ def _texts(column: pa.Array) -> list[str]:
 _CODES = {status.value: STATUSES.index(status) for status in Status}
 
 
-def _unknown(product: str, known: Product | None) -> tuple[str, str]:
-    if known is None:
-        return "product", not_known(product)
-    return kind_of(known.document).path("currency"), f"must be {known.currency} for product {product!r}"
-
-
-def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.RecordBatch:
+def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version], products: Mapping[str, Product]) -> pa.RecordBatch:
     """Add the columns CHANGE; `batch` is filled in by the agent, which knows it."""
+    named = columns["product"].dictionary_encode()
+    by = pa.array([products[name].version for name in named.dictionary.to_pylist()], pa.int32())
     return pa.RecordBatch.from_arrays(
         [
             *columns.columns,
@@ -217,6 +225,7 @@ def _with_changes(columns: pa.RecordBatch, versions: Sequence[Version]) -> pa.Re
             pa.nulls(len(versions), pa.string()),
             pa.array([v.document.position for v in versions], pa.int64()),
             *(pa.array([v.deltas[i] for v in versions], pa.int64()) for i in range(3)),
+            by.take(named.indices),
         ],
         names=CHANGED.names,
     )

@@ -13,13 +13,14 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from schemas.asset import LOAN, Change, Field, Kind, Status
+from schemas.asset import LINE, LOAN, Change, Field, Kind, Status
 from schemas.columns import ATTRIBUTES
 
 ROW: Final = Struct("<16si8sB4qHq")
 STATUSES: Final = tuple(Status)
 _ENDS: Final = {Status.RECALLED: Change.RECALLED, Status.DEFAULTED: Change.DEFAULTED, Status.REPAID: Change.REPAID}
-_TERMS: Final = tuple(f for f in LOAN if f.term)
+_SELDOM: Final = ("first_due", "maturity", "schedule_convention", "schedule")  # columns that count only where they are said
+_TERMS: Final = tuple(f for f in LOAN if f.term and f.column not in _SELDOM)
 ABSENT: Final = -(2**63)  # stands for null where numbers are compared
 _FEW: Final = 8  # rows, up to which plain values are faster than Arrow's calls, at 10 to 20 µs each
 
@@ -68,7 +69,7 @@ def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
     """XXH3-64 of each row's terms (fields with `term`, and the attributes as they are written): equal digests, same agreement.
 
     A row of int64 is made of the terms, a text by its own XXH3-64, so that hashing a row is one call. Loans have no attributes: where all
-    rows are loans, the column may be missing.
+    rows are loans, the column may be missing. What few documents say is added where it is said, and so costs and changes no other's digest.
     """
     matrix = np.empty((columns.num_rows, len(_TERMS)), "<i8")
     for i, field in enumerate(_TERMS):
@@ -76,11 +77,31 @@ def digests_of_terms(columns: pa.RecordBatch) -> list[bytes]:
     width = 8 * len(_TERMS)
     data = matrix.tobytes()
     starts = range(0, len(data), width)
-    place = columns.schema.get_field_index(ATTRIBUTES.name)
-    if place < 0 or columns[place].null_count == columns.num_rows:
+    more = [said for name in (ATTRIBUTES.name, *_SELDOM) if (said := _said(columns, name))]
+    if not more:
         return [xxhash.xxh3_64_digest(data[at : at + width]) for at in starts]
-    texts = [(text or "").encode() for text in columns[place].to_pylist()]
+    texts = map(b"".join, zip(*more, strict=True))
     return [xxhash.xxh3_64_digest(data[at : at + width] + text) for at, text in zip(starts, texts, strict=True)]
+
+
+def _said(columns: pa.RecordBatch, name: str) -> list[bytes]:
+    """What each row says in a column, and that it is this column; nothing where it does not say it, and no list where none does."""
+    place = columns.schema.get_field_index(name)
+    if place < 0 or columns[place].null_count == columns.num_rows:
+        return []
+    if name == ATTRIBUTES.name:
+        return [(text or "").encode() for text in columns[place].to_pylist()]
+    if name == "schedule":
+        return [b"" if value is None else b"\0schedule" + value.tobytes() for value in matrices(columns[place])]
+    return [b"" if value is None else f"\0{name}{value}".encode() for value in columns[place].to_pylist()]
+
+
+def matrices(schedules: pa.ListArray) -> list[NDArray[np.int64] | None]:
+    """Each schedule as a matrix, a row a line, the columns LINE."""
+    flat = schedules.flatten()
+    lines = np.column_stack([flat.field(f.column).to_numpy() for f in LINE]) if len(flat) else np.empty((0, len(LINE)), np.int64)
+    ends = np.cumsum(schedules.value_lengths().fill_null(0).to_numpy())
+    return [one if there else None for one, there in zip(np.split(lines, ends[:-1]), schedules.is_valid().to_pylist(), strict=True)]
 
 
 def _numbers(column: pa.Array, field: Field) -> NDArray[np.int64]:

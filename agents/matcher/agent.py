@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agents.matcher import rules
+from agents.matcher import meeting, rules
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from schemas import events
@@ -14,7 +14,8 @@ from streams.guard import dead_letter, readable
 
 
 def stages(catalog: Catalog) -> tuple[Stage, ...]:  # noqa: ARG001 - all agents are made alike; this one's offers say all it needs
-    """The one stage of this agent."""
+    """The one stage of this agent. Called where a worker is made: compiles what the book needs."""
+    meeting.ready()
     return (Stage("matcher", topics.OFFERS, topics.MATCHER_TABLE, compute, Book),)
 
 

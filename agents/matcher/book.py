@@ -145,7 +145,6 @@ class Book:
         self.queues.members[want] -= 1
         if not self.queues.members[want]:
             self.wants.remove(want)
-            self.queues.clear(want)
             del self._shared[self._keys.pop(want)]
 
     def _show(self, lot: Lot) -> None:
@@ -175,20 +174,21 @@ class Book:
         self.withdrawn |= step.withdrawn
         self.served |= step.served
         self.inputs = int(changed.get(rows.MARKET) or self.inputs)
-        self.queues.commit()
         for slot in self.buys.withdrawn_now:
             self._leave(slot)
             self.served.pop(self.buys.offers[slot], None)
         self.buys.commit()
+        self.queues.touched = False
         self._step = None
 
     def _undo(self) -> None:
         if self._step is None:
             return
-        self.queues.undo()
         for slot in self.buys.placed_now:
             self._leave(slot)
         self.buys.undo()
+        if self.queues.touched:
+            self.queues.load()
         for key, lot in self._step.lots.items():
             if lot.changed:
                 row = self.assets.get(key)

@@ -3,11 +3,14 @@
 A Step changes them at once and keeps what was before until the commit: a copy of the columns would cost what exists, not what changes.
 """
 
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.matcher.meeting import Offered, Plain
 from agents.matcher.rows import Buy
 from agents.matcher.rules import digest
 
@@ -26,10 +29,11 @@ class Buys:
     most: Column  # that it bids for one asset
     served: Column  # the number of the input that last gave it a bid, or placed it
     placed: Column
-    digest: Column
+    digest: NDArray[np.uint64]
     version: Column  # of its portfolio
     want: Column  # the number of what it wants
-    names = ("amount", "open", "held", "most", "served", "placed", "digest", "version", "want")
+    investor: Column  # a number for it
+    names = ("amount", "open", "held", "most", "served", "placed", "digest", "version", "want", "investor")
 
     def __init__(self) -> None:
         self.slots: dict[str, int] = {}  # by buy offer
@@ -40,36 +44,66 @@ class Buys:
         self.placed_now: list[int] = []
         self.withdrawn_now: list[int] = []
         self._texts: dict[str, str] = {}  # what many have is kept once
+        self._numbers: dict[str, int] = {}  # of investors
         self._free: list[int] = []
         self._before: list[tuple[Column, Column, Column, Column]] = []  # slots, and what was open, held and served
         for name in self.names:
-            setattr(self, name, np.zeros(ROOM, np.int64))
+            setattr(self, name, np.zeros(ROOM, np.uint64 if name == "digest" else np.int64))
+        self._out = np.zeros(ROOM, np.bool_)
+        self._has = np.zeros(ROOM, np.int64)
+        self._show()
+
+    def _show(self) -> None:
+        """To be called where a column is another array."""
+        offered = Offered(self.open, self.most, self.served, self.placed, self.digest, self.want, self.investor, self._out, self._has)
+        self.offered: Plain = tuple(offered)
+
+    @contextmanager
+    def besides(self, bidders: Collection[str], totals: Mapping[str, int]) -> Iterator[None]:
+        """Meanwhile these buy offers may not bid for the asset, and these investors have so much in it."""
+        if not bidders:
+            yield
+            return
+        out = [self.slots[offer] for offer in bidders if offer in self.slots]
+        some = {self._numbers[investor]: cents for investor, cents in totals.items() if investor in self._numbers}
+        self._out[out] = True
+        self._has[list(some)] = list(some.values())
+        yield
+        self._out[out] = False
+        self._has[list(some)] = 0
 
     def take(self, offer: str, buy: Buy, want: int) -> int:
         """A slot for a buy offer that has none; nothing of it is open yet."""
-        texts = (offer, *(self._texts.setdefault(text, text) for text in (buy.investor, buy.portfolio, buy.bucket)))
-        lists = (self.offers, self.investors, self.portfolios, self.buckets)
+        own = self._texts.setdefault
+        investor, portfolio, bucket = own(buy.investor, buy.investor), own(buy.portfolio, buy.portfolio), own(buy.bucket, buy.bucket)
         if self._free:
             slot = self._free.pop()
-            for some, text in zip(lists, texts, strict=True):
-                some[slot] = text
+            self.offers[slot], self.investors[slot], self.portfolios[slot], self.buckets[slot] = offer, investor, portfolio, bucket
         else:
             slot = len(self.offers)
-            for some, text in zip(lists, texts, strict=True):
-                some.append(text)
+            self.offers.append(offer)
+            self.investors.append(investor)
+            self.portfolios.append(portfolio)
+            self.buckets.append(bucket)
             if slot == self.amount.size:
-                for name in self.names:
-                    setattr(self, name, np.concatenate((getattr(self, name), np.zeros(slot, np.int64))))
+                self._widen()
         self.slots[offer] = slot
-        self.amount[slot], self.most[slot], self.version[slot], self.placed[slot] = (
-            buy.amount_cents,
-            buy.bid_cents_max,
-            buy.version,
-            buy.placed,
-        )
+        self.amount[slot], self.most[slot] = buy.amount_cents, buy.bid_cents_max
+        self.version[slot], self.placed[slot] = buy.version, buy.placed
         self.digest[slot], self.want[slot] = digest(offer), want
+        self.investor[slot] = self._numbers.setdefault(investor, len(self._numbers))
+        if len(self._numbers) > self._has.size:  # nothing compiled looks at bounds
+            self._has = np.zeros(2 * self._has.size, np.int64)
+            self._show()
         self.fill(slot, 0, 0, NOBODY)
         return slot
+
+    def _widen(self) -> None:
+        for name in self.names:
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate((column, np.zeros_like(column))))
+        self._out = np.zeros(self.open.size, np.bool_)
+        self._show()
 
     def fill(self, slot: int, open_cents: int, held_cents: int, served: int) -> None:
         self.open[slot], self.held[slot], self.served[slot] = open_cents, held_cents, served
@@ -80,6 +114,7 @@ class Buys:
         there[list(self.slots.values())] = True
         self.open, self.held = np.where(there, self.amount, 0), np.zeros_like(self.held)
         self.served = np.where(there, self.placed, NOBODY)
+        self._show()
 
     def add(self, slots: list[int], numbers: list[tuple[int, int, int]]) -> None:
         """Add bids: cents, how many of these are held, the number of the input that made it."""

@@ -1,6 +1,6 @@
 """What one Step does to the book: inputs in, proposals and changed rows out. The rules that it follows are in `rules.py`.
 
-An asset meets buy offers by the hundred, so that side is columns, from the queues to the rows; a buy offer meets assets one by one.
+An asset meets buy offers by the hundred, so that is compiled (`meeting.py`); a buy offer meets assets one by one.
 """
 
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from agents.matcher import rows, rules
 from agents.matcher.book import Book
 from agents.matcher.buys import Column
 from agents.matcher.lot import Lot
+from agents.matcher.meeting import Asked, bid_cents
 from agents.matcher.rows import Asset, Bid
 from schemas.events import (
     BidsReleased,
@@ -32,6 +33,7 @@ class Draft:
         self.changed: dict[bytes, bytes | None] | None = None
         self.lots: dict[str, Lot] = {}  # looked at
         self.withdrawn: dict[str, int] = {}
+        book.begin(self)
         self._book = book
         self._buys, self._queues, self._shelf = book.buys, book.queues, book.shelf
         self._now = book.inputs
@@ -40,7 +42,6 @@ class Draft:
         self.served: dict[str, int] = {}  # of those that a bid was taken of
         self._holding: dict[str, set[str]] = {}
         self._sold: dict[str, tuple[SellOffer, list[ProposedBid]]] = {}  # by one input
-        book.begin(self)
 
     def take(self, event: MarketEvent) -> None:
         """One input. The offers in it have passed `rules.fault`."""
@@ -92,7 +93,7 @@ class Draft:
         want = self._book.want((bytes(buy.criteria), buy.agreements))
         slot = self._buys.place(offer.offer, buy, want)
         self._queues.members[want] += 1
-        self._queues.append([want], [slot], self._now)
+        self._queues.append(np.array([slot]), self._now)
         self._placed[offer.offer] = rows.encode(buy)
         self._meet_sells(slot)
 
@@ -124,70 +125,64 @@ class Draft:
 
         Returns, in the order of rule 5, the slots of those that can afford more in other assets now.
         """
-        buys, hungry = self._buys, []
-        for bid in bids:
-            slot = buys.slots[bid.buy_offer]
-            buys.keep(np.array([slot]))
-            if buys.open[slot] < buys.most[slot]:  # else money was not what kept it from bidding
-                hungry.append(slot)
-            buys.open[slot] += bid.cents
-            if not bid.number:
-                buys.held[slot] -= bid.cents
-            self.served[bid.buy_offer] = int(buys.served[slot])
-            self._queues.put_back(int(buys.want[slot]), slot, int(buys.served[slot]))
+        buys, back = self._buys, list(bids)
+        if not back:
+            return []
+        slots = np.array([buys.slots[bid.buy_offer] for bid in back])
+        buys.keep(slots)
+        before = buys.open[slots]
+        buys.open[slots] += [bid.cents for bid in back]
+        buys.held[slots] -= [0 if bid.number else bid.cents for bid in back]
+        self.served.update(zip([bid.buy_offer for bid in back], buys.served[slots].tolist(), strict=True))
+        for slot in slots[before == 0].tolist():
+            self._queues.put_back(slot)
+        hungry = slots[before < buys.most[slots]].tolist()  # money was not what kept the others from bidding
         return sorted(hungry, key=lambda slot: (buys.served[slot], buys.placed[slot]))
 
     def _meet_buys(self, lot: Lot) -> None:
         """Rule 4: what is left of an asset meets all buy offers that it fits."""
         offer = lot.row.offer
         if offer is not None:
-            least = rules.least_cents(lot.left, offer.bid_cents_min)
-            for slots in self._queues.turns(self._book.wants.taking(offer.attributes, offer.agreements), least):
-                self._serve(lot, self._in_turn(slots, offer.offer))
-                if not lot.left:
-                    break
+            wants = self._book.wants.taking(offer.attributes, offer.agreements)
+            asked = Asked(np.uint64(rules.digest(offer.offer)), lot.left, offer.bid_cents_min, offer.bid_cents_max, lot.bids)
+            with self._buys.besides(lot.bidders, lot.totals):
+                slots, cents = self._queues.meet(wants, asked)
+            if slots.size:
+                self._bid(lot, offer, slots, cents)
         self._settle(lot)
 
-    def _in_turn(self, slots: Column, sell_offer: str) -> Column:
-        """Rule 4, ties and all: slots that are in order but for these."""
-        buys = self._buys
-        served = buys.served[slots]
-        if slots.size < 2 or (served[1:] != served[:-1]).all():
-            return slots
-        return slots[np.lexsort((buys.placed[slots], rules.ties(buys.digest[slots], rules.digest(sell_offer)), served))]
-
-    def _serve(self, lot: Lot, slots: Column) -> bool:
-        """Let buy offers bid in this order; did any?"""
-        chosen, cents = lot.meet(self._buys, slots.tolist(), self._now)
-        if chosen:
-            assert lot.row.offer is not None
-            self._bid(np.array(chosen), np.array(cents), held=lot.row.offer.all_or_none)
-            if lot.row.offer.all_or_none:
-                for slot in chosen:
-                    self._holding.setdefault(self._buys.offers[slot], set()).add(lot.key)
-            else:
-                self._sell(lot, chosen)
-        return bool(chosen)
-
-    def _bid(self, slots: Column, cents: Column, *, held: bool) -> None:
-        """Take the money of bids, and move who was not served by this input yet to the end of the queue."""
-        buys = self._buys
+    def _bid(self, lot: Lot, offer: SellOffer, slots: Column, cents: Column) -> None:
+        """Take bids, and move who was not served by this input yet to the end of the queue."""
+        buys, some = self._buys, slots.tolist()
         buys.keep(slots)
         buys.open[slots] -= cents
-        if held:
+        if offer.all_or_none:
             buys.held[slots] += cents
         moved = slots[buys.served[slots] != self._now]
         buys.served[moved] = self._now
-        self._queues.append(buys.want[moved].tolist(), moved.tolist(), self._now)
+        self._queues.append(moved, self._now)
+        offers = [buys.offers[slot] for slot in some]
+        lot.hold(offers, [buys.investors[slot] for slot in some], cents.tolist(), self._now)
+        if offer.all_or_none:
+            for name in offers:
+                self._holding.setdefault(name, set()).add(lot.key)
+        else:
+            self._sell(lot, some)
 
     def _meet_sells(self, slot: int) -> None:
         """Rule 5: the open money of a buy offer meets all sell offers that fit."""
-        buys = self._buys
+        buys, investor = self._buys, self._buys.investors[slot]
         criteria, agreements = self._book.wants[int(buys.want[slot])]
-        one = np.array([slot])
-        for key in self._shelf.taken(criteria, agreements, lambda: min(int(buys.open[slot]), int(buys.most[slot]))):
+        most = int(buys.most[slot])
+        for key in self._shelf.taken(criteria, agreements, lambda: min(int(buys.open[slot]), most)):
             lot = self._lot(key)
-            if self._serve(lot, one):
+            offer = lot.row.offer
+            if offer is None or buys.offers[slot] in lot.bidders or not lot.bids:
+                continue
+            affordable = min(int(buys.open[slot]), most - lot.totals.get(investor, 0))
+            cents = bid_cents(lot.left, offer.bid_cents_min, offer.bid_cents_max, affordable)
+            if cents:
+                self._bid(lot, offer, np.array([slot]), np.array([cents]))
                 self._settle(lot)
 
     def _sell(self, lot: Lot, slots: list[int]) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.matcher.meeting import ones
 from schemas.criteria import Conjunction, Criteria, Predicate, takes
 
 ROWS_MAX: Final = 1_024  # bit sets of an attribute: 13 MB with 100,000 entries
@@ -34,7 +35,8 @@ class Wants:
     """The wants that there are, by number. Numbers of wants that are gone are used again."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[int, Conjunction]] = []  # its want, and what it says
+        self._entries: list[Conjunction] = []  # what it says
+        self._owners = np.zeros(64 * WORDS, np.int64)  # its want
         self._of: list[list[int]] = []  # a want's entries
         self._wants: list[Want] = []
         self._free: list[int] = []
@@ -66,7 +68,7 @@ class Wants:
         for entry in entries:
             word, bit = entry >> 6, np.uint64(1 << (entry & 63))
             self._there[word] &= ~bit
-            for predicate in self._entries[entry][1]:
+            for predicate in self._entries[entry]:
                 self._attributes[predicate.attribute].forget(entry)
             for name in self._wants[number][1]:
                 self._signed[name][word] &= ~bit
@@ -75,7 +77,7 @@ class Wants:
         self._of[number] = []
         self._free.append(number)
 
-    def taking(self, attributes: Mapping[str, int | str], agreements: Sequence[str]) -> list[int]:
+    def taking(self, attributes: Mapping[str, int | str], agreements: Sequence[str]) -> Places:
         """The numbers of the wants that take such a sell offer, each once, in no particular order."""
         found = self._there.copy()
         for name, attribute in self._attributes.items():
@@ -83,29 +85,30 @@ class Wants:
         for name in agreements:
             signed = self._signed.get(name)
             if signed is None:
-                return []
+                return np.zeros(0, np.int64)
             found &= signed
         places = ones(found)
         for name, attribute in self._attributes.items():
             if attribute.loose:
                 places = attribute.checked(places, attributes.get(name))
-        entries = places.tolist()
         if self._loose:
-            entries = [e for e in entries if e not in self._loose or takes(Criteria((self._entries[e][1],)), attributes)]
-        wants = [self._entries[entry][0] for entry in entries]
-        return list(dict.fromkeys(wants)) if self._several else wants
+            sure = [e not in self._loose or takes(Criteria((self._entries[e],)), attributes) for e in places.tolist()]
+            places = places[np.array(sure, np.bool_)]
+        wants = self._owners[places]
+        return np.unique(wants) if self._several else wants
 
     def _enter(self, number: int, all_of: Conjunction, agreements: Sequence[str]) -> int:
         if self._free_entries:
             entry = self._free_entries.pop()
-            self._entries[entry] = number, all_of
+            self._entries[entry] = all_of
         else:
             entry = len(self._entries)
-            self._entries.append((number, all_of))
+            self._entries.append(all_of)
             if entry == 64 * self._there.size:
                 self._grow(3 * self._there.size)
         word, bit = entry >> 6, np.uint64(1 << (entry & 63))
         self._there[word] |= bit
+        self._owners[entry] = number
         for predicate in all_of:
             attribute = self._attributes.get(predicate.attribute)
             if attribute is None:
@@ -117,6 +120,7 @@ class Wants:
         return entry
 
     def _grow(self, words: int) -> None:
+        self._owners = np.pad(self._owners, (0, 64 * (words - self._there.size)))
         self._there = np.pad(self._there, (0, words - self._there.size))
         self._signed = {name: np.pad(signed, (0, words - signed.size)) for name, signed in self._signed.items()}
         for attribute in self._attributes.values():
@@ -223,11 +227,3 @@ class _Attribute:
         self._bits[self._rows] = self._bits[row]
         self._rows += 1
         return self._rows - 1
-
-
-def ones(words: Words) -> Places:
-    """Which bits are 1, ascending, where most words are 0."""
-    places = (words != 0).nonzero()[0]
-    bits = np.unpackbits(words[places].view(np.uint8), bitorder="little").view(np.bool_).nonzero()[0]
-    found: Places = (places << 6)[bits >> 6] + (bits & 63)
-    return found

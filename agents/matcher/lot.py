@@ -3,10 +3,7 @@
 from collections.abc import Collection
 from itertools import repeat
 
-import numpy as np
-
 from agents.matcher import rules
-from agents.matcher.buys import Buys
 from agents.matcher.rows import Asset, Bid
 from schemas.events import ProposedBid, SellOffer
 
@@ -35,40 +32,20 @@ class Lot:
         amount = self.row.offer.amount_cents
         return -((amount - self.left) * 10_000 // amount), self.row.since
 
-    def meet(self, buys: Buys, slots: list[int], now: int) -> tuple[list[int], list[int]]:
-        """Let buy offers that fit bid, in this order (rules 2 and 3), by the input `now`. Returns the slots of those that do, and their cents."""
-        offer = self.row.offer
-        chosen: list[int] = []
-        amounts: list[int] = []
-        if offer is None:
-            return chosen, amounts
-        some = np.array(slots)
-        left, smallest, largest = self.left, offer.bid_cents_min, offer.bid_cents_max
-        bidders, totals, room = self.bidders, self.totals, rules.BIDS_MAX - len(self.bidders)
-        offers, investors = buys.offers, buys.investors
-        for slot, open_cents, most in zip(slots, buys.open[some].tolist(), buys.most[some].tolist(), strict=True):
-            if not left or len(chosen) == room:
-                break
-            if offers[slot] in bidders:
-                continue
-            investor = investors[slot]
-            has = totals.get(investor, 0)
-            affordable = min(open_cents, most - has)
-            cents = rules.bid_cents(left, smallest, largest, affordable)
-            if cents:
-                left -= cents
-                totals[investor] = has + cents
-                chosen.append(slot)
-                amounts.append(cents)
-        if chosen:
-            self.left, self.changed = left, True
-            self._take(buys, chosen, amounts, now)
-        return chosen, amounts
+    @property
+    def bids(self) -> int:
+        """How many more it takes (rule 3)."""
+        return rules.BIDS_MAX - len(self.bidders)
 
-    def _take(self, buys: Buys, slots: list[int], amounts: list[int], now: int) -> None:
-        offers, investors = [buys.offers[slot] for slot in slots], [buys.investors[slot] for slot in slots]
-        self.bidders.update(offers)
-        self.row.held += map(Bid, offers, investors, amounts, repeat(now))
+    def hold(self, offers: list[str], investors: list[str], cents: list[int], now: int) -> None:
+        """Take bids that the rules allow, by the input `now`."""
+        self.changed = True
+        self.left -= sum(cents)
+        if self.left:  # what is full takes no bid before it is reckoned anew
+            self.bidders.update(offers)
+            for investor, amount in zip(investors, cents, strict=True):
+                self.totals[investor] = self.totals.get(investor, 0) + amount
+        self.row.held += map(Bid, offers, investors, cents, repeat(now))
 
     def sell(self, portfolios: list[str], buckets: list[str]) -> list[ProposedBid]:
         """Rule 6: all held bids become sales, with the next match numbers. They are of buy offers of these portfolios and buckets."""
@@ -81,13 +58,12 @@ class Lot:
 
     def release(self, buy_offer: str | None = None) -> list[Bid]:
         """Take the held bids out, all or those of one buy offer."""
-        gone = [bid for bid in self.row.held if buy_offer in (None, bid.buy_offer)]
-        for bid in gone:
-            self.row.held.remove(bid)
-            self.bidders.remove(bid.buy_offer)
-            self.totals[bid.investor] -= bid.cents
-            self.left += bid.cents
+        row = self.row
+        gone = [bid for bid in row.held if buy_offer in (None, bid.buy_offer)]
+        if gone:
             self.changed = True
+            row.held = [] if buy_offer is None else [bid for bid in row.held if bid.buy_offer != buy_offer]
+            self._reckon()
         return gone
 
     def take_back(self, offer: SellOffer, numbers: Collection[int], now: int) -> list[Bid]:

@@ -1,10 +1,10 @@
 """The rows of the matcher's table: the book is built from them alone.
 
-`s/` + originator/asset: an Asset with all of its bids, for good, since what was sold of it must not be forgotten. `b/` + buy offer id: a Buy,
-what never changes of it: what it has held and invested, and when it was last served, is in its bids, so that matching an asset writes one
-row and not one more for each of its bids. `f/` + buy offer id: the number of the input that last served it, once a bid of it was taken out
-again. Both are deleted when the offer is withdrawn. `p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how many
-inputs the market has taken.
+`s/` + originator/asset: an Asset with all of its bids, for good, since what was sold of it must not be forgotten. `b/` + buy offer id: a
+Buy, what never changes of it: what it has held and invested, and when it was last served, is in its bids, so that matching an asset writes
+one row and not one more for each of its bids. `f/` + buy offer id: the number of the input that last served it, once a bid of it was taken
+out again. Both are deleted when the offer is withdrawn. `p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how
+many inputs the market has taken.
 """
 
 from typing import Final

@@ -1,6 +1,7 @@
 """The rules of the match, all of them, first form. A market has one log; its order is the truth and nothing else decides.
 
-1. **Who fits.** A sell offer fits a buy offer if the buy offer's criteria take its attributes: `schemas.criteria.takes`.
+1. **Who fits.** A sell offer fits a buy offer if the buy offer's criteria take its attributes (`schemas.criteria.takes`), and the buy offer
+   has all `agreements` of the sell offer.
 2. **How much.** A bid is at least `bid_cents_min` and at most `bid_cents_max` of the sell offer, at most what is left of the asset and what
    is open of the buy offer, and leaves nothing or at least `bid_cents_min` on offer: it gives way so far as it must. Where less than
    twice `bid_cents_min` is left, one bid takes all of it, whatever the sell offer's own limits say; who cannot take all, takes nothing,
@@ -10,7 +11,7 @@
    largest of them. An asset takes BIDS_MAX bids at most, those that are back by rule 9 and its version counted: its row, and a proposal of
    all of them, must fit into a message.
 4. **Who first.** A sell offer meets the buy offers least recently served first: by the number of the input (1, 2, 3 … in the log) that last
-   gave them a bid, or that placed them, so nobody gains by placing again. Among equals, those served by the same input, by `ties`: a
+   gave them a bid, or that placed them, so nobody gains by placing again. Among equals, those served by the same input, by `tie`: a
    digest of both ids. A bid that is released does not give the place in the queue back.
 5. **Which first.** A buy offer that is placed, or gets money back, meets the sell offers most filled first (in basis points of the amount,
    rounded down), then those longest on offer; an update keeps an asset's place, a withdrawal or a sale of all ends it. Several buy
@@ -41,30 +42,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import criteria
+from schemas.agreements import AGREEMENTS_MAX
 from schemas.asset import CENTS_MAX
 from schemas.events import BuyOffer, SellOffer
 
 # A bid of a proposal is at most 2 * TEXT_BYTES_MAX, since a buy offer's id has the other texts in it, and 105 bytes of names, digits and
-# signs; so 1,500 of them and a sell offer (7 texts, its attributes, 400 bytes) are 994 kB of a message's MiB. A row takes 60 bytes less for
-# each.
+# signs; so 1,500 of them and a sell offer (7 texts, 50 agreements, its attributes, 400 bytes) are 1,007 kB of a message's MiB. A row takes
+# 60 bytes less for each.
 BIDS_MAX: Final = 1_500
 VERSION_MAX: Final = 2**53  # a portfolio's counts microseconds
 TEXT_BYTES_MAX: Final = 256  # of an id or name in an offer, as JSON
 ATTRIBUTES_BYTES_MAX: Final = 64 * 1024  # of a sell offer, as JSON
 NUMBER_END: Final = 2**62  # of an attribute
-
-
-def bid_cents(left: int, smallest: int, largest: int, affordable: int) -> int:
-    """Rule 2: the bid of a buy offer that can afford so much, for an asset of which so much is left; 0 if there is none. Cents.
-
-    With less left, or less to afford, a bid that was impossible stays impossible: that is why one pass leaves the book maximal.
-    """
-    if left < 2 * smallest:
-        return left if affordable >= left else 0
-    most = min(affordable, largest, left)
-    if most < left:
-        most = min(most, left - smallest)
-    return most if most >= smallest else 0
 
 
 def least_cents(left: int, smallest: int) -> int:
@@ -78,16 +67,8 @@ def least_bids(left: NDArray[np.int64], smallest: NDArray[np.int64]) -> NDArray[
 
 
 def digest(offer: str) -> int:
-    """64 bits of an offer's id, signed to fit a column."""
-    return int.from_bytes(blake2b(offer.encode(), digest_size=8).digest(), "little", signed=True)
-
-
-def ties(buy_digests: NDArray[np.int64], sell_digest: int) -> NDArray[np.uint64]:
-    """Rule 4: the order among equals, lowest first; the finaliser of splitmix64 (Steele, Lea, Flood 2014) over both digests."""
-    mixed = (buy_digests ^ sell_digest).view(np.uint64)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    """64 bits of an offer's id."""
+    return int.from_bytes(blake2b(offer.encode(), digest_size=8).digest(), "little")
 
 
 def fault(offer: SellOffer | BuyOffer, market: str) -> str:
@@ -96,11 +77,18 @@ def fault(offer: SellOffer | BuyOffer, market: str) -> str:
         return f"currency: {offer.currency!r}; this market is {market}"
     if isinstance(offer, SellOffer):
         odd = "" if offer.bid_cents_min <= offer.bid_cents_max else "bid_cents_min: exceeds bid_cents_max"
-        return _out_of_bounds(offer) or odd or _attributes_fault(offer.attributes)
+        return _out_of_bounds(offer) or _agreements_fault(offer) or odd or _attributes_fault(offer.attributes)
     if offer.offer != f"{offer.investor}/{offer.portfolio}/{offer.version}/{offer.bucket}":
         return "offer: is not investor/portfolio/version/bucket"
     why = criteria.fault(offer.criteria)
-    return _out_of_bounds(offer) or (why and f"criteria: {why}")
+    return _out_of_bounds(offer) or _agreements_fault(offer) or (why and f"criteria: {why}")
+
+
+def _agreements_fault(offer: SellOffer | BuyOffer) -> str:
+    if len(offer.agreements) > AGREEMENTS_MAX:
+        return f"agreements: more than {AGREEMENTS_MAX} values"
+    odd = any(_json_bytes(name) > TEXT_BYTES_MAX for name in offer.agreements)
+    return f"agreements: a value longer than {TEXT_BYTES_MAX} bytes" if odd else ""
 
 
 def _attributes_fault(attributes: dict[str, int | str]) -> str:
@@ -119,7 +107,8 @@ def _out_of_bounds(part: SellOffer | BuyOffer) -> str:
         if not low <= getattr(part, name) <= high:
             return f"{name}: {getattr(part, name)} is not between {low} and {high}"
     for name in texts:
-        if _json_bytes(getattr(part, name)) > TEXT_BYTES_MAX:
+        text = getattr(part, name)
+        if 6 * len(text) > TEXT_BYTES_MAX and _json_bytes(text) > TEXT_BYTES_MAX:
             return f"{name}: longer than {TEXT_BYTES_MAX} bytes"
     return ""
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.matcher import rules
-from agents.matcher.index import Places, Words, ones
+from agents.matcher.index import Places, Words
+from agents.matcher.meeting import ones
 from schemas.criteria import Conjunction, Criteria, Predicate
 from schemas.events import SellOffer
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from agents.matcher import rows, rules
+from agents.matcher import meeting, rows, rules
 from agents.matcher.book import Book
 from agents.matcher.buckets import Bucket, Buyer, newest
 from agents.matcher.lot import Lot
@@ -201,4 +201,4 @@ def _unaffordable(buyer: Buyer, lot: Lot, offer: SellOffer) -> Why:
     if affordable < rules.least_cents(left, smallest):
         bids = [bid for bid in (*lot.row.held, *lot.row.sold) if bid.version in {0, lot.row.version}]
         return Rest(left, affordable, len(bids), len({bid.investor for bid in bids}))
-    return Possible(rules.bid_cents(left, smallest, offer.bid_cents_max, affordable))
+    return Possible(meeting.bid_cents(left, smallest, offer.bid_cents_max, affordable))

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
 from agents.merger import rows
 from schemas import columns
 from schemas.asset import LOAN, Kind
+from schemas.schedules import texts_of
 from streams.effects import Copy, Execute, Message
 
 # Column of the table for each column of ASSESSED.
@@ -30,12 +32,22 @@ def compute(messages: Sequence[Message]) -> list[Copy | Execute]:
         table = _replace(table, day, table[day].cast(pa.int32()).cast(pa.date32()))
     for moment in MOMENTS:
         table = _replace(table, moment, table[moment].cast(pa.timestamp("ms", "UTC")))
+    table = _replace(table, "schedule", pa.chunked_array([texts_of(chunk) for chunk in table["schedule"].chunks], pa.string()))
+    table = _replace(table, "schedule_differences", _as_json(table["schedule_differences"]))
     table = _replace(table, "digest", pa.chunked_array([rows.hexadecimal(chunk) for chunk in table["digest"].chunks], pa.string()))
     table = _replace(table, "batch", rows.clean_all(table["batch"]))
     table = table.rename_columns(NAMES)
     table = table.append_column("source_partition", pa.array(np.repeat([m.partition for m in messages], sizes)))
     table = table.append_column("source_offset", pa.array(np.repeat([m.offset for m in messages], sizes)))
     return [rows.copy("asset_versions", table)]
+
+
+def _as_json(lists: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Nearly all are null, and of the others nearly all empty."""
+    if lists.null_count == len(lists):
+        return pa.chunked_array([pa.nulls(len(lists), pa.string())])
+    texts = [None if value is None else msgspec.json.encode(value).decode() for value in lists.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _replace(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:

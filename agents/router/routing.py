@@ -1,22 +1,27 @@
 """From assessed columns to the events of each market, and the table rows that remember them. Pure.
 
-An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, and it is not later
-than its product allows.
+An asset is offerable if it is current or late, something is outstanding, at least one instalment is still to come, it is not later
+than its product allows, and its originator has signed what its product needs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from agents.router.attributes import Told
 from agents.router.offers import Action, Standing, decide, unpack
+from schemas.agreements import lacking
 from schemas.asset import Sale, Status
+from schemas.attributes import Attribute
 from schemas.catalog import Catalog
+from schemas.columns import by_product
 from schemas.events import SellOffer, SellOfferWithdrawn
-from schemas.product import UnknownProductError
+from schemas.product import Product
+from schemas.published import Products
 
 FOR_SALE: Final = pa.array([Status.CURRENT, Status.LATE], pa.string())
 
@@ -49,11 +54,12 @@ class Version(NamedTuple):
 
 
 class Router:
-    """The catalog, ready to route: `days_past_due_max` and bids of each product, the place of each market."""
+    """The catalog, ready to route: what products' versions say of offers, what their originators have signed, the place of each market."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._products = catalog.products
-        self._attributes = {name: tuple(product.attributes.values()) for name, product in catalog.products.items()}
+        self._products = Products.of(catalog.products)
+        self._attributes: dict[tuple[str, int], tuple[Attribute, ...]] = {}  # of each version of a product, when it is met
+        self._originators = catalog.originators
         self._markets = {currency: place for place, currency in enumerate(catalog.markets)}
 
     def route(self, rows: pa.RecordBatch, table: Mapping[bytes, bytes], changes: dict[bytes, bytes | None]) -> list[list[Event]]:
@@ -62,17 +68,19 @@ class Router:
         `changes` are the table's rows that this Step has changed so far: they come before those of `table`, and are added to.
 
         Raises:
-            UnknownProductError, UnknownMarketError: a row's product or currency is not in the catalog.
+            UnknownProductError, UnknownMarketError: a row is by a version of a product that is not known, or its currency is no market.
         """
         events: list[list[Event]] = [[] for _ in self._markets]
-        told = Told(rows, self._attributes)
+        products, places = by_product(rows, self._products)
+        told = Told(rows, [self._attributes_of(product) for product in products], places)
         columns = (rows.column(name).to_numpy(zero_copy_only=False).tolist() for name in Version._fields)  # far faster than to_pylist
         versions = map(Version._make, zip(*columns, strict=True))
-        for place, (one, offerable) in enumerate(zip(versions, self._offerable(rows), strict=True)):
+        for place, (one, sellable) in enumerate(zip(versions, _offerable(rows, products, places), strict=True)):
             key = f"{one.originator_id}/{one.asset_id}".encode()
             row = changes.get(key) or table.get(key)
             standing = unpack(row) if row else None
             market = self._market(one)
+            offerable = sellable and self._signed(one)
             action = decide(standing, one.version, market, offerable=offerable)
             if action is Action.NOTHING:
                 continue
@@ -83,19 +91,20 @@ class Router:
                 events[market].append(self._offer(one, told.of(place), updated=action is Action.UPDATE))
         return events
 
-    def _offerable(self, rows: pa.RecordBatch) -> list[bool]:
-        coded = rows.column("product").dictionary_encode()
-        allowed = np.array([self._days_past_due_max(rows, product) for product in coded.dictionary.to_pylist()], np.int64)
-        outstanding, remaining, late = (rows.column(name).to_numpy() for name in ("outstanding", "remaining_months", "days_past_due"))
-        for_sale = pc.is_in(rows.column("status"), FOR_SALE).to_numpy(zero_copy_only=False)
-        every: list[bool] = (for_sale & (outstanding > 0) & (remaining >= 1) & (late <= allowed[coded.indices.to_numpy()])).tolist()
-        return every
+    def _attributes_of(self, product: Product) -> tuple[Attribute, ...]:
+        version = product.product, product.version
+        if version not in self._attributes:
+            self._attributes[version] = tuple(product.attributes.values())
+        return self._attributes[version]
 
-    def _days_past_due_max(self, rows: pa.RecordBatch, product: str) -> int:
-        if product in self._products:
-            return self._products[product].days_past_due_max
-        row = pc.index(rows.column("product"), product).as_py()
-        raise UnknownProductError(product, *(rows.column(name)[row].as_py() for name in ("originator_id", "asset_id", "version")))
+    def _signed(self, one: Version) -> bool:
+        needed = self._product(one).agreements.originator
+        return not needed or not lacking(needed, one.originator_id, self._originators)
+
+    def _product(self, one: Version) -> Product:
+        product = self._products.version(one.product, one.product_version)
+        assert product is not None, "by_product has met it"
+        return product
 
     def _market(self, one: Version) -> int:
         if one.currency in self._markets:
@@ -103,7 +112,7 @@ class Router:
         raise UnknownMarketError(f"{_id(one)}: {one.currency!r} is no market; markets are {', '.join(self._markets)}")
 
     def _offer(self, one: Version, attributes: dict[str, int | str], *, updated: bool) -> SellOffer:
-        product = self._products[one.product]
+        product = self._product(one)
         return SellOffer(
             offer=_id(one),
             originator=one.originator_id,
@@ -125,8 +134,17 @@ class Router:
             buyer_price_bp=one.buyer_price_bp,
             fee_cents=product.pricing.fee_cents,
             product_version=one.product_version,
+            agreements=product.agreements.investor,
             attributes=attributes,
         )
+
+
+def _offerable(rows: pa.RecordBatch, products: Sequence[Product], places: NDArray[np.int64]) -> list[bool]:
+    allowed = np.array([product.days_past_due_max for product in products], np.int64)
+    outstanding, remaining, late = (rows.column(name).to_numpy() for name in ("outstanding", "remaining_months", "days_past_due"))
+    for_sale = pc.is_in(rows.column("status"), FOR_SALE).to_numpy(zero_copy_only=False)
+    every: list[bool] = (for_sale & (outstanding > 0) & (remaining >= 1) & (late <= allowed[places])).tolist()
+    return every
 
 
 def _withdrawn(one: Version) -> SellOfferWithdrawn:

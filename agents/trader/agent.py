@@ -5,6 +5,7 @@ from typing import Final
 
 from agents.trader import gap
 from schemas import events
+from schemas.agreements import signed
 from schemas.catalog import Catalog
 from schemas.events import Portfolio
 from streams import topics
@@ -29,7 +30,7 @@ def stages(catalog: Catalog) -> tuple[Stage, ...]:
                 effects.records.append(dead_letter(message, reason))
                 continue
             key = f"{portfolio.investor}/{portfolio.portfolio}".encode()
-            plan = gap.plan(portfolio, effects.rows.get(key) or table.get(key))
+            plan = gap.plan(portfolio, effects.rows.get(key) or table.get(key), signed(portfolio.investor, catalog.investors))
             if plan is not None:
                 effects.records += (
                     Record(topics.OFFERS, None, events.encode(found), catalog.markets.index(market)) for market, found in plan.events
@@ -47,7 +48,8 @@ def sinks(catalog: Catalog) -> tuple[Sink, ...]:
         """One statement, at most, with the portfolios in order."""
         found = readable(messages, events.decode_portfolio, Effects())  # the stage puts the others in quarantine
         placed = [portfolio for message, portfolio in found if not _fault(message, portfolio, catalog.markets)]
-        rows = [(one.investor, one.portfolio, one.version, events.encode(gap.buy_offers(one))) for one in placed]
+        offers = (gap.buy_offers(one, signed(one.investor, catalog.investors)) for one in placed)
+        rows = [(one.investor, one.portfolio, one.version, events.encode(found)) for one, found in zip(placed, offers, strict=True)]
         return [Execute(_NEWEST, rows)] if rows else []
 
     return (Sink("trader.portfolios", topics.PORTFOLIOS, compute),)

@@ -32,16 +32,16 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Placed).decode
 
 
-def plan(portfolio: Portfolio, row: bytes | None) -> Plan | None:
+def plan(portfolio: Portfolio, row: bytes | None, agreements: tuple[str, ...] = ()) -> Plan | None:
     """The withdrawal of every buy offer of the version before, then a buy offer for each bucket unless the portfolio is closed.
 
-    A version that is not newer than the row's changes nothing: None. The portfolio has passed `fault`.
+    A version that is not newer than the row's changes nothing: None. The portfolio has passed `fault`. `agreements`: as `buy_offers`.
     """
     before = Placed(0, portfolio.currency, ()) if row is None else _decode(row)
     if portfolio.version <= before.version:
         return None
     gone = [BuyOfferWithdrawn(offer, portfolio.investor) for offer in before.offers]
-    new = buy_offers(portfolio)
+    new = buy_offers(portfolio, agreements)
     if before.currency == portfolio.currency:
         markets: tuple[tuple[str, Sequence[BuyOfferWithdrawn | BuyOffer]], ...] = ((portfolio.currency, [*gone, *new]),)
     else:
@@ -62,8 +62,11 @@ def shares(amount: int, percents: Sequence[int]) -> list[int]:
     return parts
 
 
-def buy_offers(portfolio: Portfolio) -> list[BuyOffer]:
-    """A buy offer for each bucket; together they are the portfolio's size. None if it is closed. It has passed `fault`."""
+def buy_offers(portfolio: Portfolio, agreements: tuple[str, ...] = ()) -> list[BuyOffer]:
+    """A buy offer for each bucket; together they are the portfolio's size. None if it is closed. It has passed `fault`.
+
+    `agreements` are those that its investor has signed.
+    """
     if portfolio.closed:
         return []
     amounts = shares(portfolio.size_cents, [bucket.share_percent for bucket in portfolio.buckets])
@@ -78,6 +81,7 @@ def buy_offers(portfolio: Portfolio) -> list[BuyOffer]:
             amount_cents=amount,
             bid_cents_max=portfolio.bid_cents_max,
             criteria=bucket.criteria,
+            agreements=agreements,
         )
         for bucket, amount in zip(portfolio.buckets, amounts, strict=True)
     ]

@@ -78,7 +78,7 @@ def parse(text: str) -> Node:
     Raises:
         CriteriaError: it is too long or too deep, or none; with line, column and what could stand there.
     """
-    size = len(text.encode())
+    size = len(text.encode("utf-8", "surrogatepass"))
     if size > TEXT_BYTES_MAX:
         raise CriteriaError(f"the criteria have {size} bytes; at most {TEXT_BYTES_MAX}", "")
     try:

@@ -10,14 +10,15 @@ from decimal import Decimal
 from typing import Final
 
 from agents.trader.expression import Ask, CriteriaError, Shape, Test, Word
+from agents.trader.wording import number_text
 from schemas.asset import Kind
 from schemas.attributes import Attribute, nearest
 from schemas.criteria import TEXT_BYTES_MAX, Predicate
-from schemas.values import value_of, written
+from schemas.values import value_of
 
 BARE_RATE_MAX: Final = 2  # written without a sign of percentage: who writes 6 means 6 %, not 600 %
 
-_NUMBER: Final = re.compile(r"(-?[0-9]{1,18}(?:\.[0-9]{1,18})?) ?(%?)", re.ASCII)
+_NUMBER: Final = re.compile(r"(-?[0-9]{1,15}(?:\.[0-9]{1,12})?) ?(%?)", re.ASCII)  # within Decimal's 28 digits: nothing is rounded
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _PLACES: Final = {Kind.MONEY: 2, Kind.RATE: 6, Kind.WHOLE: 0}
@@ -98,7 +99,7 @@ def _number(word: Word, attribute: Attribute) -> int:
     if number is None:
         raise CriteriaError(f"{attribute.name} is {_WRITTEN[kind]}; this is {word.text[:64]!r}", word.place)
     if not attribute.low <= number <= attribute.high:
-        low, high = written(kind, attribute.low), written(kind, attribute.high)
+        low, high = number_text(kind, attribute.low), number_text(kind, attribute.high)
         raise CriteriaError(f"{attribute.name} is {low} to {high}", word.place)
     return number
 
@@ -118,8 +119,7 @@ def _scaled(word: Word, attribute: Attribute) -> int | None:
         return None
     number = Decimal(found[1])
     if attribute.kind is Kind.RATE and not found[2] and abs(number) > BARE_RATE_MAX:
-        raise CriteriaError(
-            f"{found[1]} without % is {number * 100:f}%; write {found[1]}%, or {number * 100:f}% if you mean that", word.place
-        )
+        why = f"{found[1]} without % is {number * 100:f}%; write {found[1]}%, or {number * 100:f}% if that is meant"
+        raise CriteriaError(why, word.place)
     scaled = number.scaleb(_PLACES[attribute.kind] - (2 if found[2] else 0))
     return int(scaled) if scaled == scaled.to_integral_value() else None

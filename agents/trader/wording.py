@@ -45,7 +45,7 @@ def _tests(one: Predicate, kind: Kind) -> dict[str, Any]:
 
 def _said(one: Predicate, attributes: Mapping[str, Attribute]) -> str:
     kind = _kind(one, attributes)
-    low, high = (None if bound is None else _number(kind, bound) for bound in (one.low, one.high))
+    low, high = (None if bound is None else number_text(kind, bound) for bound in (one.low, one.high))
     match one.values, low, high:
         case ((), None, None):
             return f"{one.attribute} is known"
@@ -68,7 +68,8 @@ def _value(kind: Kind, number: int | None) -> str | int | None:
     return None if number is None else written(kind, number)
 
 
-def _number(kind: Kind, number: int) -> str:
+def number_text(kind: Kind, number: int) -> str:
+    """A number of an attribute in the language."""
     return f"{fraction(number, 4)}%" if kind is Kind.RATE else str(written(kind, number))
 
 

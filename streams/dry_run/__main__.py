@@ -4,7 +4,8 @@ On stdin come pieces of the plain file, each with its size (uint32, little-endia
 body could not be read to its end, the problem (JSON) that says why. If stdin ends without that, nobody waits for an answer any more.
 
 On stdout goes a line of JSON when it is ready to read, another when it has read, each empty ({}) or {"database": why it does not answer},
-which is the end; then the answer, one JSON object, whose errors stand last. It stops reading where the sequence cannot be cut further.
+or the same of the "broker", which has the products; that is the end. Then the answer goes, one JSON object, whose errors stand last. It
+stops reading where the sequence cannot be cut further.
 """
 
 import asyncio
@@ -15,12 +16,16 @@ import tempfile
 from typing import IO, Any, Final
 
 import asyncpg
+from aiokafka.errors import KafkaError
 
 from schemas.catalog import Catalog
-from streams import settings
+from schemas.published import Products
+from streams import logs, settings
+from streams.broker import KafkaBroker
 from streams.dry_run.book import Book
 from streams.frames import FrameError
 from streams.gateway.problems import ProblemError
+from streams.products import NoProductsError, ProductsTable
 from streams.store import AWAY
 
 CONNECT_S: Final = 5
@@ -34,9 +39,13 @@ async def run(given: settings.Settings, originator: str, answer: IO[bytes]) -> N
     Raises:
         CatalogError: the catalog cannot be read.
     """
-    catalog = given.load_catalog()
+    products = ProductsTable(KafkaBroker(given.kafka), Products())
+    catalog = given.load_catalog(products.products)
     pieces = asyncio.StreamReader()
     stdin, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(pieces), sys.stdin)
+    if why := await _why_without(products):
+        _say(answer, {"broker": why})
+        return
     try:
         connection = await asyncpg.connect(given.postgres, timeout=CONNECT_S, command_timeout=QUERY_S, server_settings=READ_ONLY)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -46,6 +55,18 @@ async def run(given: settings.Settings, originator: str, answer: IO[bytes]) -> N
         _say(answer, {"database": type(fault).__name__})
     except asyncio.IncompleteReadError:
         pass  # nobody waits
+
+
+async def _why_without(products: ProductsTable) -> str:
+    """Read the products; why there are none, empty if there are."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            await products.require()
+    except NoProductsError as none:
+        return str(none)
+    except (KafkaError, OSError) as fault:  # a TimeoutError, too
+        return type(fault).__name__
+    return ""
 
 
 class Input:
@@ -93,4 +114,5 @@ def _say(answer: IO[bytes], line: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    logs.configure("dry run")
     asyncio.run(run(settings.load(), sys.argv[1], sys.stdout.buffer))

@@ -98,7 +98,7 @@ class Book:
         assets = [identify(document.data).asset or b"" for document in documents]
         table = await known.rows(self._connection, self._originator, assets)
         table |= self.scratch.rows(asset_key(tenant, asset) for asset in assets)
-        found = difference(documents, table, 0, 1, self._catalog.products)
+        found = difference(documents, table, 0, 1, self._catalog.products, self._catalog.originators)
         for (_, outcome), count in found.outcomes.items():
             self._counts[outcome] += count
         if found.columns is not None:

@@ -29,6 +29,7 @@ class Kind(NamedTuple):
 
     currency: str
     criteria: Criteria
+    agreements: tuple[str, ...]
     affordable_cents: int
 
 
@@ -59,9 +60,12 @@ class Demand:
             codes = np.array([groups.index((offer.product, offer.risk_group)) for offer in some], np.int64)
             asked = Asked([offer.attributes for offer in some])
             least = rules.least_bids(np.array([o.amount_cents for o in some]), np.array([o.bid_cents_min for o in some]))
+            needed = list(dict.fromkeys(offer.agreements for offer in some))
+            needs = np.array([needed.index(offer.agreements) for offer in some], np.int64)
             for kind, _ in self._kinds:
                 if kind.currency == market:
-                    taken = (least <= kind.affordable_cents) & asked.taken(kind.criteria)
+                    signed = np.array([set(names) <= set(kind.agreements) for names in needed])[needs]
+                    taken = signed & (least <= kind.affordable_cents) & asked.taken(kind.criteria)
                     for code in np.flatnonzero(np.bincount(codes[taken], minlength=len(groups))).tolist():
                         self._taken[groups[code]].add(kind)
 
@@ -94,5 +98,5 @@ def _add(kinds: dict[Kind, Money], offers: Iterable[BuyOffer], invested: Counter
     for offer in offers:
         left = offer.amount_cents - invested[offer.offer]
         if left > 0 and not rules.fault(offer, offer.currency):
-            kind = Kind(offer.currency, offer.criteria, min(left, offer.bid_cents_max, enough_cents))
+            kind = Kind(offer.currency, offer.criteria, offer.agreements, min(left, offer.bid_cents_max, enough_cents))
             kinds[kind] = kinds.get(kind, Money()).and_(Money(1, left))

@@ -6,9 +6,10 @@ from typing import Any, Final
 import pyarrow as pa
 
 from agents.intake.versions import ABSENT, STATUSES, Latest, digests_of_terms
-from schemas.asset import LOAN, Kind, Status
+from schemas.asset import LOAN, Field, Kind, Status
 from schemas.columns import ARROW, ATTRIBUTES
 from schemas.events import DROP
+from schemas.schedules import lines_of
 from streams.partition import asset_key
 
 ID_BYTES_MAX: Final = 64  # of an asset's id; a longer one, or none, is nobody's
@@ -47,7 +48,7 @@ async def rows(connection: Any, originator: str, assets: Iterable[bytes]) -> dic
         return {}
     digests, versions, attributes, *values, updated = zip(*found, strict=True)
     columns = pa.RecordBatch.from_arrays(
-        [*(pa.array(column, ARROW[field.kind]) for field, column in zip(_FIELDS, values, strict=True)), pa.array(attributes, pa.string())],
+        [*(_column(column, field) for field, column in zip(_FIELDS, values, strict=True)), pa.array(attributes, pa.string())],
         names=[*(f.column for f in _FIELDS), ATTRIBUTES.name],
     )
     by_name = dict(zip((f.column for f in _FIELDS), values, strict=True))
@@ -60,6 +61,13 @@ async def rows(connection: Any, originator: str, assets: Iterable[bytes]) -> dic
         key: Latest._make((digest, version, terms, status, *amounts, moment)).pack()
         for key, digest, version, terms, status, amounts, moment in each
     }
+
+
+def _column(values: Iterable[Any], field: Field) -> pa.Array:
+    """Values of the database as a column of LOAN."""
+    if field.kind is Kind.SCHEDULE:
+        values = [None if text is None else lines_of(text) for text in values]
+    return pa.array(values, ARROW[field.kind])
 
 
 def _text(asset: bytes) -> str:

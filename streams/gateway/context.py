@@ -1,21 +1,24 @@
 """What all routes share: one of each a process."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from aiokafka.errors import KafkaError
 from starlette.requests import Request
 
-from schemas.catalog import Originator
+from schemas.catalog import Investor, Originator
 from schemas.kinds import AssetKind, kind_of
-from schemas.product import Product
 from streams.gateway.database import Database
 from streams.gateway.limits import Limits
 from streams.gateway.outlet import Outlet
+from streams.gateway.problems import retry_later
 from streams.gateway.spool import Spool
 from streams.gateway.spooled import Spooled
+from streams.products import ProductsTable
 
 
 class Recent:
@@ -56,7 +59,8 @@ NO_INBOX: Final = InboxState("not configured")
 class Gateway:
     secret: str
     originators: dict[str, Originator]
-    products: dict[str, Product]
+    products: ProductsTable
+    investors: dict[str, Investor]
     limits: Limits
     outlet: Outlet
     database: Database
@@ -69,8 +73,21 @@ class Gateway:
     dry_running: int = 0
 
     def kind(self, product: str) -> AssetKind:
-        """The kind of a product's assets; of one that is no more in the catalog, loans."""
-        return kind_of(self.products[product].document if product in self.products else ())
+        """The kind of a product's assets, as `read_products` found it; of one that is not known, loans."""
+        known = self.products.products.get(product)
+        return kind_of(known.document if known else ())
+
+    async def read_products(self) -> None:
+        """Take in what is new on the topic. Whoever needs products reads it before: a gateway that only takes uploads does not follow it.
+
+        Raises:
+            ProblemError: 503, the broker does not answer.
+        """
+        try:
+            async with asyncio.timeout(self.limits.connect_s):
+                await self.products.catch_up()
+        except (KafkaError, OSError) as fault:  # a TimeoutError, too
+            raise retry_later("broker-unavailable", f"The broker does not answer ({type(fault).__name__}).", self.limits.retry_s) from fault
 
     def spooled(self, batch: str) -> AbstractAsyncContextManager[Spooled | None]:
         """The place of a new batch in the spool, if there is one, as `Spool.open`."""

@@ -2,7 +2,7 @@
 
 Comparing takes libraries that are too large for the gateway, so a process of its own does it (`streams/dry_run/`), which lives as long as
 the request: it gets the plain file through a pipe, as fast as it takes it, and answers with JSON. It cannot write: it has a read-only
-session of the database, and no broker.
+session of the database, and reads the products from the broker.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from streams.gateway.problems import ProblemError, retry_later
 from streams.settings import Settings, inherited
 
 PIECE: Final = 64 * 1024  # of the answer
+NEEDS: Final = ("kafka", "postgres", "catalog")  # settings of its process
 
 log = structlog.get_logger()
 
@@ -58,7 +59,7 @@ async def deliver(request: Request) -> Response:
 
 def environ(settings: Settings) -> dict[str, str]:
     """What a dry run's process needs of the settings; no secret is among it."""
-    return {**inherited(), "TRANCHE_POSTGRES": settings.postgres, "TRANCHE_CATALOG": str(settings.catalog)}
+    return {**inherited(), **{f"TRANCHE_{name.upper()}": str(getattr(settings, name)) for name in NEEDS}}
 
 
 def _failed(gateway: Gateway, why: str) -> ProblemError:
@@ -95,15 +96,15 @@ class DryRun:
         """Wait until the process is ready to read, or has read.
 
         Raises:
-            ProblemError: 503, its database does not answer, or it ended.
+            ProblemError: 503, its database or broker does not answer, or it ended.
         """
         assert self._process.stdout is not None
         said = await self._process.stdout.readline()
         if not said:
             raise _failed(self._gateway, "Its process ended.")
-        if why := orjson.loads(said).get("database"):
-            detail = f"The database does not answer ({why}); uploads are taken all the same."
-            raise retry_later("database-unavailable", detail, self._gateway.limits.retry_s)
+        for who, why in orjson.loads(said).items():
+            more = "; uploads are taken all the same" if who == "database" else ""
+            raise retry_later(f"{who}-unavailable", f"The {who} does not answer ({why}){more}.", self._gateway.limits.retry_s)
 
     async def feed(self, body: Body) -> None:
         """Hand the file over, and what ended it early, if anything did. The process may have seen enough before its end.

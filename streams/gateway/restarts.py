@@ -133,6 +133,7 @@ class _Restart:
         if stored < self._versions:
             detail = f"{stored} of the batch's {self._versions} versions are stored; nothing was done. Try again."
             raise ProblemError(409, "unfinished-batch", detail, batch=self.first)
+        await self._gateway.read_products()
         delivery = self._delivery(batch_id(self._originator), DROP, self._undoing)
         counts = Counter(restored=0, recalled=0, kept=0)
         async with _counting(self._gateway, delivery), aclosing(database.affected(self._originator, self.first)) as effects:

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from schemas.published import Products
+from streams.broker import KafkaBroker
 from streams.gateway import assets, batches, dry_run, health, investments, pages, portfolios, restarts
 from streams.gateway.context import Gateway, Recent
 from streams.gateway.database import Database
@@ -21,6 +23,7 @@ from streams.gateway.limits import Limits
 from streams.gateway.outlet import Outlet
 from streams.gateway.problems import ProblemError, render
 from streams.gateway.spool import Spool
+from streams.products import ProductsTable
 from streams.settings import Settings, SettingsError
 from streams.tokens import SECRET_CHARACTERS_MIN
 
@@ -55,13 +58,15 @@ def app(settings: Settings, limits: Limits) -> Starlette:
     """
     if len(settings.secret) < SECRET_CHARACTERS_MIN:
         raise SettingsError(f"TRANCHE_SECRET: must be set, with at least {SECRET_CHARACTERS_MIN} characters")
-    catalog = settings.load_catalog()
+    products = ProductsTable(KafkaBroker(settings.kafka), Products())
+    catalog = settings.load_catalog(products.products)
     outlet, database = Outlet(settings.kafka, limits), Database(settings.postgres, limits)
     spool = Spool(settings.home, settings.backups, outlet, limits) if settings.backups else None
     gateway = Gateway(
         settings.secret,
         catalog.originators,
-        catalog.products,
+        products,
+        catalog.investors,
         limits,
         outlet,
         database,

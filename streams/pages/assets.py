@@ -6,7 +6,7 @@ from typing import Any, Final
 from schemas.asset import VERSION_END
 from streams.pages.html import Column, Markup, Page, join, link, markup, money, table, tag
 from streams.trace import queries
-from streams.trace.difference import by_model, expectations, payments, prices, reasons
+from streams.trace.difference import by_model, expectations, payments, prices, proof, reasons
 
 _HELD: Final = {  # of the latest version's document
     "Product": "product",
@@ -26,6 +26,8 @@ _ASSESSED: Final = {
     "Price": "price",
     "Buyer's price": "buyer_price",
     "Instalment": "instalment",
+    "Last instalment": "last_instalment",
+    "Residual in it": "residual",
     "Months left": "remaining_months",
     "Expected loss": "expected_loss",
     "Expected return a year": "expected_return",
@@ -104,7 +106,7 @@ def _differences(row: Mapping[str, Any]) -> Markup:
 
 def _assessment(row: Mapping[str, Any]) -> Markup:
     found = row["assessment"]
-    told = (reasons(found), prices(found), payments(found), expectations(found))
+    told = (reasons(found), prices(found), payments(found), proof(row), expectations(found))
     text = [f"group {found['risk_group']}, score {found['score']}{by_model(found)}"]
     for line in filter(None, told):
         text += [Markup("<br>"), line]

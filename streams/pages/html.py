@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-NAVIGATION: Final = {"/": "Batches", "/lag": "Topics and lag", "/assets": "Assets", "/rejections": "Dead letters"}
+NAVIGATION: Final = {"/": "Batches", "/lag": "Topics and lag", "/assets": "Assets", "/rejections": "Dead letters", "/products": "Products"}
 
 
 class Markup(str):

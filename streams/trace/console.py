@@ -14,7 +14,7 @@ from streams import terminal
 from streams.embedded.errors import UserError
 from streams.terminal import plain
 from streams.trace import queries
-from streams.trace.difference import by_model, expectations, payments, prices, reasons
+from streams.trace.difference import by_model, expectations, payments, prices, proof, reasons
 
 Told = Mapping[str, Any]
 
@@ -79,7 +79,8 @@ def _version(found: Told, version: Told, investments: list[Told]) -> Iterator[Te
     yield from _differences(version, first=version["version"] == 1)
     assessed = version["assessment"]
     yield _line("assessed", f"risk group {assessed['risk_group']}, score {assessed['score']}{by_model(assessed)}")
-    yield from (_line("", more) for more in (reasons(assessed), prices(assessed), payments(assessed), expectations(assessed)) if more)
+    told = (reasons(assessed), prices(assessed), payments(assessed), proof(version), expectations(assessed))
+    yield from (_line("", more) for more in told if more)
     no_offer = "not for sale" if version["offered"] is False else "what is stored does not tell: past due, and nothing invested"
     yield _line("offered", version["sell_offer"] or no_offer)
     sums, currency = version["investments"], version["document"]["currency"]

@@ -18,20 +18,27 @@ Value = str | int | None
 Row = Mapping[str, Any]
 
 FOR_SALE: Final = (Status.CURRENT, Status.LATE)
-_MONEY: Final = ("instalment", "last_instalment", "interest")  # of an assessment, each a column in cents
+_MONEY: Final = ("instalment", "last_instalment", "residual", "interest")  # of an assessment, each a column in cents
+_PARTS: Final = ("principal", "interest")  # of a schedule's line, in cents
 _EXPECTED: Final = ("expected_loss", "expected_return")  # each a column in parts per million; null where there is none
 
 
 def document(row: Row) -> dict[str, Value]:
     """The fields of the asset document (`schemas/asset.py`, LOAN), in its order and by its names, dots between the levels.
 
-    Behind them the attributes of an asset that is no loan, by the names of its document.
+    Behind them each line of a schedule, as `schedule.17.due`; and the attributes of an asset that is no loan, by the names of its document.
     """
     attributes = row["attributes"]
     return {
-        **{field.name: _written(field.kind, row[field.stored]) for field in LOAN},
+        **{field.name: _written(field.kind, row[field.stored]) for field in LOAN if field.kind is not Kind.SCHEDULE},
+        **_lines(row["schedule"]),
         **(msgspec.json.decode(attributes) if attributes else {}),
     }
+
+
+def _lines(schedule: str | None) -> dict[str, Value]:
+    lines = msgspec.json.decode(schedule) if schedule else ()
+    return {f"schedule.{number}.{name}": value for number, line in enumerate(lines) for name, value in line.items()}
 
 
 def assessment(row: Row) -> dict[str, Value]:
@@ -60,11 +67,28 @@ def differences(before: Mapping[str, Value], after: Mapping[str, Value]) -> list
     ]
 
 
+def _proof(differences: str | None) -> list[dict[str, Value]] | None:
+    if differences is None:
+        return None
+    return [{"line": one["line"], **{name: values.money(one[name]) for name in _PARTS}} for one in msgspec.json.decode(differences)]
+
+
+def proof(version: Mapping[str, Any]) -> str:
+    """What its schedule is off by, in a few words; empty if it was not proved."""
+    differences, convention = version["schedule_differences"], version["document"]["schedule_convention"]
+    if differences is None:
+        return ""
+    lines = [" ".join([f"line {one['line']}", *(f"{name} {one[name]}" for name in _PARTS if one[name] != "0.00")]) for one in differences]
+    return f"schedule as by {convention}" + (f", but for {', '.join(lines)}" if lines else "")
+
+
 def payments(assessment: Mapping[str, Value]) -> str:
-    """What is to be paid, in a few words."""
+    """What is to be paid, in a few words, and what rounding leaves to the last."""
     if assessment["instalment"] == "0.00":
         return f"one payment of {assessment['last_instalment']}, {assessment['remaining_months']} months at most"
-    return f"{assessment['remaining_months']} instalments of {assessment['instalment']}"
+    residual = assessment["residual"]
+    last = f", the last {assessment['last_instalment']} with {residual} of rounding" if residual not in (None, "0.00") else ""
+    return f"{assessment['remaining_months']} instalments of {assessment['instalment']}{last}"
 
 
 def prices(assessment: Mapping[str, Value]) -> str:
@@ -131,6 +155,7 @@ def _told(row: Row, before: Row | None, invested: Row | None) -> dict[str, Any]:
         "source": f"assets.assessed-{row['source_partition']}-{row['source_offset']}",
         "document": said,
         "differences": differences(document(before), said) if before else [],
+        "schedule_differences": _proof(row["schedule_differences"]),
         "assessment": found,
         "reassessed": differences(assessment(before), found) if before else [],
         "offered": was_offered,

@@ -165,7 +165,7 @@ def test_a_cash_flow_is_the_services_and_the_grade_is_built_in():
     (id_,) = (one["id"] for one in json.loads(query.body)["assets"])
     (row,) = assess(stage, {query.id: query.read(body(id_, of=FLOW))}, queried({}))
     (plain,) = Assessor(CATALOG.products).assess(changed({})).to_pylist()
-    assert row == {**plain, **FLOW, "model": "acme/2"}
+    assert row == {**plain, **FLOW, "residual_cents": None, "model": "acme/2"}
 
 
 def test_without_an_answer_it_is_the_built_in_assessment_and_says_so():

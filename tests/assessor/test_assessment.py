@@ -8,6 +8,7 @@ from schemas.columns import ASSESSED
 from schemas.curves import NEVER, Curve
 from schemas.pricing import Late, Pricing
 from schemas.product import UnknownProductError
+from schemas.published import Products, encode
 from tests.rows import CATALOG
 
 USD = CATALOG.products["consumer-loan-usd"]
@@ -16,6 +17,7 @@ DEARER = msgspec.structs.replace(
     EUR, version=EUR.version + 1, groups=tuple(msgspec.structs.replace(group, price_bp=group.price_bp + 1) for group in EUR.groups)
 )
 ASSESSOR = Assessor({USD.product: USD, DEARER.product: DEARER})
+BY = [{"product": one.product, "product_version": one.version} for one in (USD, DEARER)]
 
 
 def test_an_asset_keeps_its_columns_and_gets_cash_flow_group_and_price():
@@ -74,17 +76,27 @@ def test_what_is_repaid_has_nothing_to_expect():
 
 
 def test_rows_of_several_products_are_each_assessed_by_their_own_in_order():
-    mixed = [{"asset_id": str(n), "product": ("consumer-loan-usd", "consumer-loan-eur")[n % 2], "rate": 20_000 * n} for n in range(9)]
+    mixed = [{"asset_id": str(n), **BY[n % 2], "rate": 20_000 * n} for n in range(9)]
     together = ASSESSOR.assess(changed(*mixed)).to_pylist()
     assert together == [ASSESSOR.assess(changed(row)).to_pylist()[0] for row in mixed]
     assert {row["price_bp"] % 5 for row in together} == {0, 1}
-    versions = {USD.product: USD.version, EUR.product: EUR.version + 1}
-    assert all(row["product_version"] == versions[row["product"]] for row in together)
 
 
-def test_a_product_that_is_in_no_file_is_named_with_the_asset():
-    with pytest.raises(UnknownProductError, match=r"bluebird/L2, version 4: product 'car-lease' is not in the catalog"):
-        ASSESSOR.assess(changed({}, {"product": "car-lease", "asset_id": "L2", "version": 4}))
+def test_each_row_is_assessed_by_the_version_of_its_product_that_it_was_taken_by():
+    products = Products({EUR.product: EUR})
+    assessor = Assessor(products)  # before there is the other
+    products.take(1, 0, EUR.product.encode(), encode(DEARER), CATALOG.markets)
+    rows = [{"product": EUR.product, "product_version": EUR.version + n % 2, "asset_id": str(n)} for n in range(5)]
+    prices = assessor.assess(changed(*rows))["price_bp"].to_pylist()
+    assert [price - prices[0] for price in prices] == [0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("by", [{"product": "car-lease"}, {"product_version": 9}], ids=str)
+def test_a_version_of_a_product_that_is_not_known_is_named_with_the_asset(by):
+    told = {"product": USD.product, "product_version": USD.version, **by}
+    named = f"bluebird/L2, version 4: version {told['product_version']} of product '{told['product']}' is not on the topic"
+    with pytest.raises(UnknownProductError, match=named):
+        ASSESSOR.assess(changed({}, {**by, "asset_id": "L2", "version": 4}))
 
 
 def test_an_asset_beyond_the_contract_is_refused():

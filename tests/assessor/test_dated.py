@@ -1,5 +1,7 @@
 """Loans by days, many at a time, are to the cent what plain fractions say of each."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agents.assessor.assessment import Assessor
-from agents.assessor.calendar import due_days
+from agents.assessor.calendar import REGULAR, due_days
 from agents.assessor.cashflow import BoundsError
 from agents.assessor.dated import amortised, grid, instalments, to_come
 from agents.assessor.schedule import Loans
@@ -33,22 +35,31 @@ months = st.one_of(st.sampled_from((1, 2, 12, 36)), st.integers(1, 60))
 loans = st.tuples(amounts, rates, months, st.integers(7_000, 25_000), st.floats(0, 1.1)).map(
     lambda loan: (*loan[:4], min(int(loan[0] * loan[4]), 10**14))
 )
+first_periods = st.none() | st.lists(st.just(REGULAR) | st.integers(1, 700), min_size=4, max_size=4)  # days
 QUARTERS = Amortisation("annuity", "half_even", "half_even", day_count="30E/360", every_months=3)
 LARGE = Amortisation("equal_principal", "up", "half_even", day_count="30E/360")
 
 
-def columns(rows):
-    return Loans(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
+def columns(rows, first=None):
+    """Loans; `first` are the days of their first periods."""
+    loans = Loans(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
+    if first is None:
+        return loans
+    days = np.array(first[: len(rows)])
+    return replace(loans, first_due=np.where(days == REGULAR, REGULAR, loans.issued + days))
 
 
 @settings(max_examples=300, deadline=None)
-@given(terms, st.lists(loans, min_size=1, max_size=4))
-@example(QUARTERS, [(10**14, 2_000_000, 60, 20_000, 10**14), (10_000, 120_000, 12, 20_000, 5_000)])
+@given(terms, st.lists(loans, min_size=1, max_size=4), first_periods)
+@example(QUARTERS, [(10**14, 2_000_000, 60, 20_000, 10**14), (10_000, 120_000, 12, 20_000, 5_000)], None)
+@example(QUARTERS, [(10**14, 2_000_000, 60, 20_000, 10**14), (10_000, 120_000, 12, 20_000, 5_000)], [1, 700, 1, 1])
 @example(
-    Amortisation("equal_principal", "up", "half_even", day_count="30E/360"), [(10**14, 2_000_000, 1, 7_000, 0), (150, 120_000, 3, 7_000, 1)]
+    Amortisation("equal_principal", "up", "half_even", day_count="30E/360"),
+    [(10**14, 2_000_000, 1, 7_000, 0), (150, 120_000, 3, 7_000, 1)],
+    None,
 )
-def test_each_instalment_is_to_the_cent_what_plain_fractions_say(plan, rows):
-    given_loans = columns(rows)
+def test_each_instalment_is_to_the_cent_what_plain_fractions_say(plan, rows, first):
+    given_loans = columns(rows, first)
     days = grid(plan, given_loans)
     interest, principal = amortised(plan, given_loans.principal_cents, given_loans.rate_ppm, days, instalments(plan, given_loans, days))
     for loan, (amount, rate, _, issued, _) in enumerate(rows):
@@ -59,8 +70,29 @@ def test_each_instalment_is_to_the_cent_what_plain_fractions_say(plan, rows):
         assert not interest[count:, loan].any()
         assert not principal[count:, loan].any()
     assert principal.sum(axis=0).tolist() == [row[0] for row in rows]
+    assert (principal.cumsum(axis=0) <= given_loans.principal_cents).all(), "the balance is never negative"
     assert (interest >= 0).all()
     assert (principal >= 0).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(terms.filter(lambda plan: plan.kind in ("annuity", "equal_principal")), loans, first_periods)
+def test_the_residual_is_what_the_last_instalment_has_besides_the_regular_one(plan, loan, first):
+    given_loans = columns([loan], first)
+    days = grid(plan, given_loans)
+    (regular,) = instalments(plan, given_loans, days).tolist()
+    whole = oracle.schedule(plan, loan[0], loan[1], loan[3], days.due[: int(days.periods[0]), 0].tolist())
+    interest, principal = next((interest, part) for interest, part in reversed(whole) if interest + part)
+    flow, _ = to_come(plan, given_loans)
+    assert flow.residual_cents.tolist() == [(interest if plan.kind == "annuity" else 0) + principal - regular]
+
+
+def test_an_annuity_with_an_irregular_first_period_ends_at_zero_without_a_larger_last_instalment():
+    loan = (1_200_000, 89_500, 36, 20_000, 1_200_000)
+    regular, late = (to_come(Amortisation("annuity", "half_up", day_count="ACT/365F"), columns([loan], first))[0] for first in (None, [60]))
+    assert late.instalment_cents[0] > regular.instalment_cents[0]
+    assert abs(late.residual_cents[0]) <= 36
+    assert late.interest_cents[0] > regular.interest_cents[0]
 
 
 @settings(max_examples=150, deadline=None)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from streams import logs
 from streams.embedded.errors import UserError
-from tests.bench import agents, assess, delivery, diff, latency, recovery, report, runner, scale, upload
+from tests.bench import agents, assess, delivery, diff, latency, ledger, match, recovery, report, runner, scale, upload
 from tests.bench.process import RunError
 
 
@@ -33,6 +33,8 @@ BENCHES: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     "pipeline": partial(compared, "pipeline", agents.pipeline),
     "single": partial(compared, "single", agents.single),
     "assess": assess.main,
+    "match": match.main,
+    "ledger": ledger.main,
     "upload": upload.main,
     "recovery": recovery.main,
     "latency": latency.main,
@@ -45,16 +47,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tranche bench", description="Measure Tranche, and its peers in the same run.")
     parser.add_argument("name", choices=[*BENCHES, "all"])
     parser.add_argument("--runs", type=int, default=3, help="runs of every subject, interleaved (default: 3)")
+    parser.add_argument("--size", type=int, help="criteria of the market of `match` (default: 100,000); another changes what it says")
     given = parser.parse_args()
     if given.runs < 1:
         parser.error("--runs must be at least 1")
     logs.warnings_only()
-    return max([_run(name, given.runs) for name in (BENCHES if given.name == "all" else [given.name])])
+    benches = BENCHES if given.size is None else {"match": partial(match.main, criteria=given.size)}
+    if given.name not in ("all", *benches):
+        parser.error("--size is for match")
+    return max([_run(name, benches[name], given.runs) for name in (benches if given.name == "all" else [given.name])])
 
 
-def _run(name: str, runs: int) -> int:
+def _run(name: str, bench: Callable[[int], dict[str, Any]], runs: int) -> int:
     try:
-        figures = BENCHES[name](runs)
+        figures = bench(runs)
     except (RunError, UserError) as fault:
         Console(stderr=True).print(f"{name}: {fault}", markup=False)
         return 1

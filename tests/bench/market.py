@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from schemas.criteria import Criteria, Predicate
-from schemas.events import BuyOffer, SellOffer, encode
+from schemas.events import BuyOffer, SellOffer
 
 SEED: Final = 20_261_130
 CRITERIA_EACH: Final = 10  # buy offers of equal criteria
@@ -54,13 +54,13 @@ def buy_offers(wanted: list[Criteria]) -> Iterator[BuyOffer]:
     chance.shuffle(order)
     for n, which in enumerate(order):
         investor = f"investor-{chance.randrange(len(order) // 3 + 1)}"
-        offer = f"{investor}/growth/1/{n}"
+        offer = f"{investor}/growth/{n + 1}/main"
         most = chance.randrange(LARGEST_CENTS // 2, LARGEST_CENTS)
-        yield BuyOffer(offer, investor, "growth", 1, str(n), "EUR", 100 * LARGEST_CENTS, most, wanted[which])
+        yield BuyOffer(offer, investor, "growth", n + 1, "main", "EUR", 100 * LARGEST_CENTS, most, wanted[which])
 
 
 def sell_offers(count: int, market: int, *, all_or_none: bool = False, seed: int = 2) -> list[SellOffer]:
-    """So many for a market of `market` criteria; about BIDS bids fill one, and of an all-or-none one that is more than there will be."""
+    """So many for a market of `market` criteria; about BIDS bids fill one; an all-or-none one takes all there are, and is never full."""
     chance = random.Random(SEED + seed)
     originators = _originators(market)
     return [_sell_offer(chance, f"asset-{seed}-{n}", chance.choice(originators), all_or_none=all_or_none) for n in range(count)]
@@ -68,23 +68,20 @@ def sell_offers(count: int, market: int, *, all_or_none: bool = False, seed: int
 
 def _sell_offer(chance: random.Random, asset: str, originator: str, *, all_or_none: bool) -> SellOffer:
     amount = BIDS * 3 * LARGEST_CENTS // 4 + chance.randrange(-20, 20) * 1_000
+    if all_or_none:
+        amount *= 1_000
     attributes = {
         "amount": chance.randrange(0, 1_000_000), "country": chance.choice(COUNTRIES), "days_past_due": chance.choice([0, 0, 0, 3, 20]),
         "originator": originator, "product": "loan", "rate": chance.randrange(60_000, 200_000),
         "remaining_months": chance.randrange(6, 60), "risk_group": chance.choice(GROUPS),
     }  # fmt: skip
-    offer = SellOffer(
+    return SellOffer(
         f"{originator}/{asset}/1", originator, asset, 1, "loan", "EUR", str(attributes["country"]), amount, 10_000, 100_000, 36, 0,
         str(attributes["risk_group"]), all_or_none, 1_000, LARGEST_CENTS, attributes=attributes,
     )  # fmt: skip
-    return offer
 
 
 def later(offer: SellOffer) -> SellOffer:
     """The next version of it, the same but for that."""
     version = offer.version + 1
     return msgspec.structs.replace(offer, version=version, offer=f"{offer.originator}/{offer.asset}/{version}")
-
-
-def message(events: list[SellOffer]) -> bytes:
-    return encode(events)

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from schemas.published import Products
 from streams import views
 from streams.app import App, build, start
 from streams.settings import load
@@ -46,7 +47,7 @@ def worker(name: str, folder: Path, stalled_s: float, stop_s: float) -> App:
 
     app.runners[0]._hold = hold
     app.watch.stalled_s, app.watch.stop_s, app.watch.look_s = stalled_s, stop_s, 0.2
-    views.install(app, store, settings, app.watch)
+    views.install(app, store, settings, app.watch, Products())
     return app
 
 

@@ -13,7 +13,10 @@ import pytest
 from bson.decimal128 import Decimal128
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from schemas.agreements import Needed
+from schemas.catalog import Originator
 from streams.dry_run import book as books
 from streams.dry_run import known, scratch
 from streams.dry_run.book import Book
@@ -21,7 +24,7 @@ from streams.frames import FrameError
 from streams.store import migrate
 from tests.database import database, empty_database
 from tests.dry_run.system import System
-from tests.loans import encoded, loan, paid
+from tests.loans import encoded, loan, paid, schedule
 from tests.rows import CATALOG
 
 __all__ = ["database", "empty_database"]
@@ -29,12 +32,12 @@ __all__ = ["database", "empty_database"]
 MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-async def dry(dsn, data, piece=10_000):
+async def dry(dsn, data, piece=10_000, catalog=CATALOG):
     """The answer's members with the errors, and where the sequence broke, if it did."""
     errors, broken = io.BytesIO(), None
     connection = await asyncpg.connect(dsn)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        book = Book(connection, CATALOG, "bluebird", errors)
+        book = Book(connection, catalog, "bluebird", errors)
         try:
             for at in range(0, len(data), piece):
                 await book.take(data[at : at + piece])
@@ -132,6 +135,17 @@ async def test_errors_beyond_the_limit_are_counted(database, monkeypatch):
     assert (len(answer["errors"]), answer["unlisted_errors"], answer["counts"]["rejected"]) == (3, 2, 5)
 
 
+@pytest.mark.parametrize("agreements", [{}, {"servicing": MOMENT.date()}], ids=["lacking", "signed"])
+async def test_it_knows_what_the_originator_has_signed(database, agreements):
+    usd = replace(CATALOG.products["consumer-loan-usd"], agreements=Needed(originator=("servicing",)))
+    listed = {"bluebird": Originator("bluebird", "B", agreements=agreements)}
+    await System(database).settle(encoded("A"))
+    catalog = replace(CATALOG, products={usd.product: usd}, originators=listed)
+    answer, _ = await dry(database, encoded("A", days_past_due=1) + encoded("B"), catalog=catalog)
+    assert [error["field"] for error in answer["errors"]] == ([] if agreements else ["product"])
+    assert [one["assets"] for one in answer["products"]] == ([2] if agreements else []), "the known one is not offered either"
+
+
 async def test_batches_that_are_still_counted_are_named(database):
     connection = await asyncpg.connect(database)
     insert = """INSERT INTO batches (batch, originator, received, documents, created, first_event, last_event)
@@ -173,8 +187,9 @@ documents = st.fixed_dictionaries(
         "purpose": st.none() | st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=16),
         "borrower": st.just(...) | st.just({"income": Decimal128("1"), "employment_years": 0, "home": "rent"}),
         "instalment": st.none() | cents,
+        "schedule": st.sampled_from([schedule(36, 2_800_000), schedule(36, 2_800_000, interest=7)]),
     },
-)
+).map(lambda one: {name: value for name, value in one.items() if name != "schedule" or not one.keys() & {"term_months", "issued"}})
 examples = iter(range(10**9))
 
 

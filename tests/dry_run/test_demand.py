@@ -1,16 +1,19 @@
 """The demand for a book: the open money of the buy offers that would take some of it, each counted once."""
 
 from collections import Counter
+from datetime import date
 
 import asyncpg
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from agents.confirmer.agent import stages as confirmers
 from agents.matcher.agent import compute as match
 from agents.matcher.book import Book
 from agents.trader.agent import sinks, stages
 from schemas import events
+from schemas.catalog import Investor
 from schemas.events import Bucket, Portfolio, SellOffer
 from streams import topics
 from streams.dry_run import demand, summary
@@ -24,6 +27,7 @@ __all__ = ["database", "empty_database", "store"]
 
 (TRADER,), (PORTFOLIOS,), (CONFIRMER,) = stages(CATALOG), sinks(CATALOG), confirmers(CATALOG)
 USD = topics.MARKETS.index("USD")
+DAY = date(2026, 3, 2)
 
 
 def offer(number, group="A", cents=100_000, **rest):
@@ -95,9 +99,20 @@ async def test_what_is_open_is_what_the_matcher_has_open(database, store):
     assert len(made) > 5
     await feed(store, SINKS[topics.INVESTMENTS], made)
     (line,), found = await meet(database, [offer(n, group, rate_ppm=200_000, cents=3_000_000) for n, group in enumerate("AB")])
-    takers = [buy.open_cents for buy in book.buys.values() if min(buy.open_cents, buy.offer.bid_cents_max) >= 2_500]
+    buys = book.buys
+    takers = [int(buys.open[slot]) for slot in buys.slots.values() if min(buys.open[slot], buys.most[slot]) >= 2_500]
     assert money(line) == (len(takers), sum(takers))
     assert found.unexamined == 0
+
+
+async def test_money_that_may_not_buy_for_want_of_an_agreement_does_not_count(database, store):
+    (bound,) = sinks(replace(CATALOG, investors={"ben": Investor("ben", agreements={"risk": DAY, "kyc": DAY})}))
+    await feed(store, bound, [Message("portfolios", 3, 0, 0, b"ann", events.encode(portfolio("free", 100_000, ANY)), ())])
+    his = replace(portfolio("bound", 300_000, ANY), investor="ben")
+    await feed(store, bound, [Message("portfolios", 3, 1, 0, b"ben", events.encode(his), ())])
+    for needed, expected in (((), (2, 400_000)), (("risk",), (1, 300_000)), (("risk", "other"), (0, 0))):
+        (line,), _ = await meet(database, [offer(1, agreements=needed)])
+        assert money(line) == expected, needed
 
 
 async def test_buy_offers_beyond_the_limit_are_counted(database, store, monkeypatch):

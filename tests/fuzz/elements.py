@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from struct import pack
 
-from streams.document import DOCUMENT
+from schemas.asset import LINE
+from streams.document import ARRAY, DOCUMENT
 from streams.frames import value_size
+
+LINES = {field.name for field in LINE}
 
 
 @dataclass(slots=True)
@@ -44,7 +47,7 @@ def framed(body: bytes) -> bytes:
 
 
 def declared(doc: bytes, names: set[str]) -> bytes:
-    """The document with nothing but the fields of these names: what they lead to is kept, too ("paid" for "paid.fees")."""
+    """The document with nothing but the fields of these names: what they lead to is kept ("paid" for "paid.fees"), of arrays the lines."""
     parents = {name.partition(".")[0] for name in names if "." in name}
     kept = []
     for part in elements(doc):
@@ -52,6 +55,9 @@ def declared(doc: bytes, names: set[str]) -> bytes:
         if name in parents and part.kind == DOCUMENT:
             inner = {other.partition(".")[2] for other in names if other.startswith(f"{name}.")}
             kept.append(Element(part.kind, part.name, declared(part.value, inner)))
+        elif name in names and part.kind == ARRAY:
+            lines = [Element(line.kind, line.name, declared(line.value, LINES)) for line in elements(part.value)]
+            kept.append(Element(part.kind, part.name, document(lines)))
         elif name in names or name in parents:
             kept.append(part)
     return document(kept)

@@ -5,18 +5,20 @@ All of it is drawn from the generator that is given, so a seed always makes the 
 
 from collections.abc import Callable, Sequence
 from random import Random
-from struct import error, pack
+from struct import error, pack, unpack, unpack_from
 from typing import Final
 
 from bson.decimal128 import Decimal128
 
-from schemas.asset import DEPTH_MAX, DOCUMENT_BYTES_MAX, LOAN, Kind
+from schemas.asset import DEPTH_MAX, DOCUMENT_BYTES_MAX, LINE, LOAN, Kind
 from streams.document import ARRAY, DAY, DAY_MS, DECIMAL, DOCUMENT, INT32, INT64, NULL, TEXT
 from tests.fuzz.elements import Element, document, elements, framed
 
 KINDS: Final = (*range(0x14), 0x7F, 0xFF)
 PATHS: Final = {field.name: field for field in LOAN}
-NAMES: Final = sorted({name.rpartition(".")[2] for name in PATHS} | {"paid", "borrower", "_id", "$ref", "", "notes"})
+NAMES: Final = sorted(
+    {name.rpartition(".")[2] for name in (*PATHS, *(field.name for field in LINE))} | {"paid", "borrower", "_id", "$ref", "", "notes"}
+)
 INTS: Final = (0, 1, -1, 4, 5, 2**7, 2**16, 600, 601, 36_500, 2**31 - 1, -(2**31), 2**53, 2**63 - 1, -(2**63), -(2**63) + 1)
 DAYS_MS: Final = (0, 1, -1, DAY_MS, -DAY_MS, -(2**15) * DAY_MS, 2**16 * DAY_MS, 2**16 * DAY_MS + DAY_MS, 253_402_300_800_000)
 DECIMALS: Final = ("NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "0", "-0", "0E+6111", "0E-6176", "1E+6111", "1E-6176", "1E+12", "1E+17")
@@ -65,10 +67,35 @@ def _plausible(rng: Random, doc: bytes, _: Sequence[bytes]) -> bytes:
     return document(list(parts.values()))
 
 
+def _scheduled(rng: Random, doc: bytes, _: Sequence[bytes]) -> bytes:
+    """The loan gets a schedule of its own, which is most often right."""
+    parts = {part.name: part for part in elements(doc)}
+    months = unpack_from("<i", parts[b"term_months"].value)[0]
+    (issued_ms,) = unpack("<q", parts[b"issued"].value)
+    try:
+        cents = int(Decimal128.from_bid(parts[b"principal"].value).to_decimal() * 100)
+    except ArithmeticError as fault:  # it was made wrong before
+        raise ValueError from fault
+    if not 0 < months <= 60 or not abs(issued_ms) < 2**45 or not 0 < cents < 10**30:
+        raise ValueError
+    paid = [cents // months] * (months - 1)
+    paid.append(cents - sum(paid) + (rng.random() < 0.2))
+    lines = [
+        Element(DOCUMENT, b"%d" % n, document([
+            Element(DAY, b"due", pack("<q", issued_ms + int(30.4375 * (n + 1)) * DAY_MS)),
+            Element(DECIMAL, b"principal", Decimal128(f"{amount}E-2").bid),
+            Element(DECIMAL, b"interest", Decimal128(f"{rng.randrange(10_000)}E-2").bid),
+        ]))
+        for n, amount in enumerate(paid)
+    ]  # fmt: skip
+    parts[b"schedule"] = Element(ARRAY, b"schedule", document(lines))
+    return document(list(parts.values()))
+
+
 def _element(rng: Random, doc: bytes, others: Sequence[bytes]) -> bytes:
     """One element, of the top level or of a document within, gets another value, type, name or place."""
     parts = elements(doc)
-    inner = [part for part in parts if part.kind == DOCUMENT]
+    inner = [part for part in parts if part.kind in (DOCUMENT, ARRAY)]
     if inner and rng.random() < 0.35:
         part = rng.choice(inner)
         part.value = _element(rng, part.value, others)
@@ -188,5 +215,5 @@ def _decimal(rng: Random) -> bytes:
     return rng.randbytes(16)
 
 
-WAYS: Final = {_plausible: 4, _element: 6, _bytes: 4, _identity: 1}
+WAYS: Final = {_plausible: 4, _scheduled: 1, _element: 6, _bytes: 4, _identity: 1}
 assert {field.kind for field in LOAN} == set(Kind)  # a kind that is new wants values at its bounds above

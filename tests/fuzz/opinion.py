@@ -8,7 +8,7 @@ import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 
-from schemas.asset import LOAN, Field, Kind
+from schemas.asset import LINE, LOAN, Field, Kind
 from streams.document import DAY_MS, DECIMALS
 from tests.fuzz.elements import declared
 from tests.fuzz.sendings import expect
@@ -31,13 +31,15 @@ def compare(doc: bytes, row: Mapping[str, Any]) -> None:
         expect(f"{field.name} of {row['asset_id']}", row[field.column], _value(decoded, field))
 
 
-def _value(decoded: Mapping[str, Any], field: Field) -> int | str | None:
+def _value(decoded: Mapping[str, Any], field: Field) -> int | str | list[Any] | None:
     """A field's value, in the unit of its column."""
     value: Any = decoded
     for name in field.name.split("."):
         value = None if value is None else value.get(name)
     if value is None or field.kind is Kind.TEXT:
         return value  # type: ignore[no-any-return]
+    if field.kind is Kind.SCHEDULE:
+        return [{part.column: _value(line, part) for part in LINE} for line in value]
     if field.kind in (Kind.DAY, Kind.MOMENT):
         return int(value) // (DAY_MS if field.kind is Kind.DAY else 1)
     if field.kind is Kind.WHOLE:

@@ -7,9 +7,9 @@ import pytest
 
 from agents.intake import agent
 from schemas.asset import OUTCOMES
-from streams import decode
 from streams.gateway.chunks import Chunker
 from streams.gateway.splitter import Splitter
+from streams.layout import Buffer
 from tests.fuzz import opinion, shrink
 from tests.fuzz.elements import document, elements
 from tests.fuzz.life import FILE_DOCUMENTS, Life, sending
@@ -63,7 +63,7 @@ def no_documents_of(feed):
         (Splitter, "feed", no_documents_of),  # a document is cut and lost
         (agent, "_quarantine", without_last),  # a refused document is lost
         (agent, "_versions", lambda versions: lambda *args: versions(*args) * 2),  # what changed comes out twice
-        (decode, "_decimals", one_more),  # the lock-step reads another amount than the plain reader
+        (Buffer, "decimals", one_more),  # the lock-step reads another amount than the plain reader
         (opinion, "_value", lambda value: lambda *args: value(*args) or "x"),  # both read another value than pymongo
     ],
 )
@@ -76,7 +76,7 @@ def test_each_check_can_fail(monkeypatch, place, name, wrong):
 
 
 def test_what_fails_is_shrunk_to_what_it_needs(monkeypatch):
-    monkeypatch.setattr(decode, "_decimals", one_more(decode._decimals))
+    monkeypatch.setattr(Buffer, "decimals", one_more(Buffer.decimals))
     files = [Sending("bluebird", GOOD, direct=False, seed=n) for n in range(2)]
     (least,) = shrink.shrunk(files, tries=30)
     assert shrink.fault_of([least]).startswith("FoundError")

@@ -4,9 +4,13 @@ import re
 
 from starlette.routing import Route
 
+from agents.trader.portfolio import parse
+from schemas.catalog import attributes_of
 from schemas.events import decode_portfolio, encode
+from streams.gateway.portfolios import answered
 from streams.gateway.problems import TITLES
 from streams.gateway.server import ROUTES
+from tests.rows import CATALOG
 
 
 def contents(contract):
@@ -50,10 +54,14 @@ def test_an_example_of_a_problem_has_its_title(contract):
             assert example["title"] == TITLES[example["type"].rpartition(":")[2]]
 
 
-def test_the_portfolio_examples_are_what_the_event_is(contract):
-    for path, method in (("/portfolios", "post"), ("/portfolios/{portfolio}", "delete")):
-        example = contract["paths"][path][method]["responses"]["202"]["content"]["application/json"]["example"]
-        assert decode_portfolio(encode(example)).portfolio == "steady"
+def test_the_portfolio_examples_are_what_is_answered(contract):
+    operation = contract["paths"]["/portfolios"]["post"]
+    answer = operation["responses"]["202"]["content"]["application/json"]["example"]
+    asked = encode(operation["requestBody"]["content"]["application/json"]["example"])
+    attributes = attributes_of("USD", CATALOG.products.values(), CATALOG.originators)
+    assert answered(parse(asked, "ann", answer["version"], {"USD": attributes}), attributes) == answer
+    closed = contract["paths"]["/portfolios/{portfolio}"]["delete"]["responses"]["202"]["content"]["application/json"]["example"]
+    assert decode_portfolio(encode(closed)).closed
 
 
 async def test_it_is_served(alone, contract):

@@ -78,10 +78,10 @@ async def test_it_answers_what_a_book_would_come_to_and_changes_nothing(serve, k
     await ended()
 
 
-async def test_what_an_upload_would_be_refused_for_is_its_problem(serve, database):
+async def test_what_an_upload_would_be_refused_for_is_its_problem(serve, kafka, database):
     docs = b"".join(documents(3))
     digest = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
-    async with serve(postgres=database) as client:
+    async with serve(kafka, database) as client:
         broken = (await dry(client, docs + b"\1\0\0\0" + docs * 3000)).json()
         other = (await dry(client, docs, Content_Digest=digest)).json()
         damaged = (await dry(client, gzip.compress(docs)[:-9], Content_Encoding="gzip")).json()
@@ -91,7 +91,7 @@ async def test_what_an_upload_would_be_refused_for_is_its_problem(serve, databas
     assert [answer["counts"]["created"] for answer in (broken, other)] == [3, 3]
 
 
-async def test_a_client_that_goes_away_ends_it(serve, database):
+async def test_a_client_that_goes_away_ends_it(serve, kafka, database):
     sent = asyncio.Event()
 
     async def endless():
@@ -100,7 +100,7 @@ async def test_a_client_that_goes_away_ends_it(serve, database):
             if processes():
                 sent.set()
 
-    async with serve(postgres=database, limits=Limits(dry_runs=1)) as client:
+    async with serve(kafka, database, limits=Limits(dry_runs=1)) as client:
         going = asyncio.create_task(dry(client, endless()))
         await sent.wait()
         response = await dry(client, b"")
@@ -111,19 +111,19 @@ async def test_a_client_that_goes_away_ends_it(serve, database):
     await ended()
 
 
-async def test_without_a_database_that_answers_it_is_503(serve, alone, database):
-    async with serve(postgres="postgresql://tranche@127.0.0.1:1/tranche") as away:
+async def test_without_a_database_that_answers_it_is_503(serve, kafka, alone, database):
+    async with serve(kafka, "postgresql://tranche@127.0.0.1:1/tranche") as away:
         for client in (alone, away):
             response = await dry(client, b"".join(documents(3)))
             assert (response.status_code, response.json()["type"]) == (503, "urn:tranche:problem:database-unavailable")
-    async with Proxy(database, lambda data: "cut" if b"asset_versions" in data else "pass") as proxy, serve(postgres=proxy.dsn) as client:
+    async with Proxy(database, lambda data: "cut" if b"asset_versions" in data else "pass") as proxy, serve(kafka, proxy.dsn) as client:
         response = await dry(client, b"".join(documents(30_000)))
         assert (response.status_code, response.json()["type"]) == (503, "urn:tranche:problem:database-unavailable")
     await ended()
 
 
-async def test_it_is_bounded_in_time(serve, database):
-    async with serve(postgres=database, limits=Limits(dry_run_s=0.05)) as client:
+async def test_it_is_bounded_in_time(serve, kafka, database):
+    async with serve(kafka, database, limits=Limits(dry_run_s=0.05)) as client:
         response = await dry(client, b"".join(documents(3)))
     assert (response.status_code, response.json()["type"]) == (503, "urn:tranche:problem:dry-run-failed")
     await ended()

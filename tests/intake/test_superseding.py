@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from struct import pack
 
 import bson
+import pyarrow as pa
 import pytest
 from bson.decimal128 import Decimal128
 from hypothesis import given
@@ -16,6 +17,7 @@ from schemas import columns
 from schemas.asset import LOAN, Kind, Status
 from schemas.events import decode_batch
 from schemas.kinds import LOAN_KIND
+from schemas.schedules import texts_of
 from streams import topics
 from streams.decode import decode
 from streams.effects import Message, Table
@@ -26,7 +28,7 @@ from streams.supersession import HEADER, STALE, Supersession
 from streams.supersession import pack as packed
 from streams.supersession import unpack as entries_of
 from tests import invoices
-from tests.loans import DAY, encoded, paid
+from tests.loans import DAY, encoded, paid, schedule
 
 CATALOG = load({}).load_catalog()
 HOME = partition_of(b"bluebird/LC1", 8)
@@ -77,15 +79,17 @@ def stored(row):
     names = {field.column: field.stored for field in LOAN}
     found = {names.get(name, name): value for name, value in row.items()}
     for name in days:
-        found[name] = date(1970, 1, 1) + timedelta(row[name])
+        found[name] = None if row[name] is None else date(1970, 1, 1) + timedelta(row[name])
+    found["schedule"] = texts_of(pa.array([row["schedule"]], columns.LINES))[0].as_py()
     for name in moments:
         found[name] = None if row[name] is None else EPOCH + timedelta(milliseconds=row[name])
     return found
 
 
 documents = st.builds(
-    lambda asset, status, days, paid_cents, term, updated: encoded(
+    lambda asset, status, days, paid_cents, term, updated, schedule: encoded(
         asset,
+        schedule=schedule if term == 36 else ...,
         status=status,
         days_past_due=days,
         term_months=term,
@@ -98,6 +102,7 @@ documents = st.builds(
     st.integers(0, 3),
     st.sampled_from([36, 48]),
     st.none() | st.integers(0, 3),
+    st.sampled_from([..., schedule(36, 2_800_000), schedule(36, 2_800_000, interest=7)]),
 )
 deliveries = st.lists(st.lists(documents, min_size=1, max_size=6), max_size=4)
 VERSION = slice(16, 20)

@@ -1,74 +1,22 @@
 """Invoices are traded, and nothing but their product file knows what an invoice is."""
 
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from agents.assessor import agent as assessor
-from agents.confirmer import agent as confirmer
-from agents.intake import agent as intake
-from agents.matcher import agent as matcher
 from agents.merger.agent import sinks
-from agents.router import agent as router
-from agents.trader import agent as trader
-from schemas import columns, events
+from schemas import events
 from streams import queries, topics
-from streams.effects import Message
-from streams.partition import asset_key, partition_of
 from streams.trace import difference
 from tests import loans
 from tests.database import feed, message
+from tests.flow import Flow
 from tests.invoices import catalog, day, encoded, invoice, money
 from tests.wanted import wants
 
 CATALOG = catalog()
-STAGES = [stage for agent in (intake, assessor, router, trader, matcher, confirmer) for stage in agent.stages(CATALOG)]
-HEADERS = (("originator", b"bluebird"), ("batch", b"bluebird.1"))
 VERSIONS = sinks(CATALOG)[0]
 ROOT = Path(__file__).parents[2]
-
-
-class Flow:
-    """All agents in memory, partition by partition; `records` has everything written, by topic."""
-
-    def __init__(self):
-        self.states = {}
-        self.records = defaultdict(list)
-
-    def send(self, topic, value, key=None, partition=None, headers=()):
-        """Give a record to a topic, and to all that read it, and so on until nothing more comes of it."""
-        number = partition_of(key, topic.partitions) if partition is None else partition
-        self.records[topic.name].append(value)
-        message = Message(topic.name, number, len(self.records[topic.name]), 1_795_392_000_000, key, value, headers)
-        for stage in (stage for stage in STAGES if stage.source is topic):
-            state = self.states.setdefault((stage.name, number), stage.state())
-            effects = stage.compute(state, [message])
-            state.apply(effects.rows)
-            for record in effects.records:
-                self.send(record.topic, record.value, record.key, record.partition, record.headers)
-
-    def deliver(self, *documents):
-        """Send documents of one asset."""
-        self.send(topics.INGEST, b"".join(documents), partition=HOME, headers=HEADERS)
-
-    def changed(self):
-        return [row for value in self.records[topics.CHANGED.name] for row in columns.decode(value, columns.CHANGED).to_pylist()]
-
-    def assessed(self):
-        return [row for value in self.records[topics.ASSESSED.name] for row in columns.decode(value, columns.ASSESSED).to_pylist()]
-
-    def offers(self):
-        return [event for value in self.records[topics.OFFERS.name] for event in events.decode_market(value)]
-
-    def investments(self):
-        return [events.decode_investment(value) for value in self.records[topics.INVESTMENTS.name]]
-
-    def rejected(self):
-        return [events.decode_rejected(value) for value in self.records[topics.REJECTED.name]]
-
-
-HOME = partition_of(asset_key(b"bluebird", b"INV1"), topics.INGEST.partitions)
 
 
 def portfolio(**criteria):
@@ -78,7 +26,7 @@ def portfolio(**criteria):
 
 @pytest.fixture
 def flow():
-    return Flow()
+    return Flow(CATALOG)
 
 
 def test_an_invoice_goes_in_and_an_investment_comes_out(flow):
@@ -173,7 +121,7 @@ def test_loans_and_invoices_of_one_book_keep_their_order_and_loans_are_what_they
 
 
 async def test_a_version_is_stored_and_told_with_its_attributes(store):
-    flow = Flow()
+    flow = Flow(CATALOG)
     flow.deliver(encoded(), encoded(industry=..., number="1188", delivered=day("2026-10-30")), loans.encoded("INV1"))
     values = [message(topics.ASSESSED, value, n) for n, value in enumerate(flow.records[topics.ASSESSED.name])]
     await feed(store, VERSIONS, values)

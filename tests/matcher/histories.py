@@ -14,14 +14,16 @@ from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, SellOffer,
 from tests.wanted import attributes, wants
 
 
-def sell(asset="a1", version=1, amount=100, low=10, high=50, missing=(), **rest):
+def sell(asset="a1", version=1, amount=100, low=10, high=50, missing=(), more=None, **rest):
+    """`missing` attributes are left out; `more`, where given, are all there are."""
     given = {
         "originator": "harbor", "product": "loan", "currency": "EUR", "country": "DE", "price_bp": 10_000, "rate_ppm": 100_000,
         "remaining_months": 24, "days_past_due": 0, "risk_group": "A", "all_or_none": False, **rest,
     }  # fmt: skip
     offer = f"{given['originator']}/{asset}/{version}"
     placed = SellOffer(offer=offer, asset=asset, version=version, amount_cents=amount, bid_cents_min=low, bid_cents_max=high, **given)
-    return msgspec.structs.replace(placed, attributes={k: v for k, v in attributes(placed).items() if k not in missing})
+    found = {k: v for k, v in attributes(placed).items() if k not in missing} if more is None else more
+    return msgspec.structs.replace(placed, attributes=found)
 
 
 def sell_withdrawn(asset="a1", version=2, originator="harbor"):
@@ -114,7 +116,7 @@ _sells = st.fixed_dictionaries(
         "rise": _rise,
         "amount": st.integers(0, 80),
         "low": st.integers(1, 6),
-        "more": st.integers(0, 20),
+        "spread": st.integers(0, 20),
         "rate_ppm": st.sampled_from([2, 2, 2, 1, 3]),
         "risk_group": st.sampled_from("AAAB"),
         "country": st.sampled_from(["A", "A", "A", "XX"]),
@@ -195,7 +197,7 @@ def _written(wishes):
         if wish.get("end") == "sell":
             events.append(sell_withdrawn(whose, version))
         elif "asset" in rest:
-            events.append(sell(version=version, high=rest["low"] + rest.pop("more"), **rest))
+            events.append(sell(version=version, high=rest["low"] + rest.pop("spread"), **rest))
             if version > newest.get(whose, 0):
                 offered.append(events[-1])
         else:

@@ -45,6 +45,36 @@ def test_the_bounds_of_criteria_are_included(book, criteria):
     assert len(book.investments) == 2
 
 
+@pytest.mark.parametrize(
+    ("needed", "signed", "sales"),
+    [
+        ((), (), 2),
+        ((), ("x",), 2),
+        (("x",), ("x",), 2),
+        (("x", "y"), ("z", "y", "x"), 2),
+        (("x",), (), 0),
+        (("x", "y"), ("x",), 0),
+        (("x",), ("y", "z"), 0),
+    ],
+)
+def test_who_has_not_all_agreements_of_an_asset_does_not_buy_it(book, needed, signed, sales):
+    run(book, [buy(agreements=signed), sell(agreements=needed), buy("ben", agreements=signed)])
+    assert [one.investor for one in book.investments] == ["ann", "ben"][:sales]
+
+
+def test_an_investor_that_signs_later_buys_by_the_next_version_of_its_portfolio(book):
+    first = buy()
+    run(book, [first, sell(agreements=("x",)), buy_withdrawn(first), buy(version=2, agreements=("x",))])
+    assert [one.buy_offer for one in book.investments] == ["ann/p/2/b1"]
+
+
+def test_many_sets_of_agreements_are_told_apart(book):
+    run(book, [sell(f"a{n}", agreements=(f"x{n}",), amount=50) for n in range(100)])
+    run(book, [buy(f"i{n}", amount=50, agreements=(f"x{n}", "more")) for n in range(0, 100, 2)])
+    run(book, [buy(f"i{n}", amount=50, agreements=(f"x{n}",)) for n in range(1, 100, 2)])
+    assert sorted((one.asset[1:], one.investor[1:]) for one in book.investments) == sorted((f"{n}", f"{n}") for n in range(100))
+
+
 def test_days_past_due_are_compared(book):
     run(book, [buy(days_past_due_max=5), sell("a1", days_past_due=5), sell("a2", days_past_due=6)])
     assert [one.asset for one in book.investments] == ["a1"]

@@ -8,6 +8,7 @@ from agents.matcher import rules
 from agents.matcher.agent import stages
 from agents.matcher.book import Book
 from schemas import events
+from schemas.agreements import AGREEMENTS_MAX
 from schemas.events import ProposedBid
 from streams import topics
 from streams.effects import Message
@@ -44,11 +45,11 @@ def test_what_another_input_sells_of_an_asset_is_another_proposal():
 
 def test_the_largest_proposal_and_the_largest_row_fit_into_a_message():
     names = {"bucket": "x" * 92, "portfolio": "y" * 80}  # and the investor's 80, three signs and a digit: TEXT_BYTES_MAX
-    bidders = [buy(f"{n:04}" + '"' * 38, amount=10**9, most=10**9, **names) for n in range(rules.BIDS_MAX)]
-    assert not any(rules.fault(one, "EUR") for one in bidders)
-    effects = STAGE.compute(
-        Book(), [message([one], n) for n, one in enumerate(bidders)] + [message([sell(amount=10**13, high=10**9)], 9999)]
-    )
+    agreements = tuple(f"{n:0{rules.TEXT_BYTES_MAX}}" for n in range(AGREEMENTS_MAX))
+    bidders = [buy(f"{n:04}" + '"' * 38, amount=10**9, most=10**9, agreements=agreements, **names) for n in range(rules.BIDS_MAX)]
+    offer = sell(amount=10**13, high=10**9, agreements=agreements)
+    assert not any(rules.fault(one, "EUR") for one in (*bidders, offer))
+    effects = STAGE.compute(Book(), [message([one], n) for n, one in enumerate([*bidders, offer])])
     (proposed,) = effects.records
     assert len(events.decode_proposal(proposed.value).bids) == rules.BIDS_MAX
     released = events.encode(outcomes.released(events.decode_proposal(proposed.value), "x" * 256))

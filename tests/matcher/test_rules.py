@@ -7,9 +7,10 @@ from histories import buy, sell
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.matcher import rules
+from agents.matcher import meeting, rules
 from schemas.asset import CENTS_MAX
 
+bid_cents, tie = meeting.bid_cents.py_func, meeting.tie.py_func
 CENTS = st.integers(1, 200)
 
 
@@ -19,37 +20,38 @@ def test_a_bid_is_the_largest_that_leaves_nothing_or_what_can_be_sold(left, smal
     bids = [cents for cents in range(smallest, min(left, largest, affordable) + 1) if left - cents == 0 or left - cents >= smallest]
     if affordable >= left and left < 2 * smallest:
         bids.append(left)
-    assert rules.bid_cents(left, smallest, largest, affordable) == max(bids, default=0)
+    assert bid_cents(left, smallest, largest, affordable) == max(bids, default=0)
 
 
 @given(CENTS, CENTS, CENTS, st.integers(0, 300), st.integers(0, 300))
 def test_what_was_impossible_stays_impossible_after_somebody_elses_bid(left, smallest, more, affordable, other):
-    taken = rules.bid_cents(left, smallest, smallest + more, other)
-    if taken and not rules.bid_cents(left, smallest, smallest + more, affordable):
-        assert not rules.bid_cents(left - taken, smallest, smallest + more, affordable) or taken == left
+    taken = bid_cents(left, smallest, smallest + more, other)
+    if taken and not bid_cents(left, smallest, smallest + more, affordable):
+        assert not bid_cents(left - taken, smallest, smallest + more, affordable) or taken == left
 
 
 @given(CENTS, CENTS, CENTS, st.integers(0, 300))
 def test_the_least_bid_is_the_least_that_somebody_must_afford(left, smallest, more, affordable):
-    can = rules.bid_cents(left, smallest, smallest + more, affordable) > 0
+    can = bid_cents(left, smallest, smallest + more, affordable) > 0
     assert can == (affordable >= rules.least_cents(left, smallest))
 
 
 def test_ties_favour_nobody():
-    digests = np.array([rules.digest(f"inv-{n}/p/1/b") for n in range(10)], np.int64)
-    firsts = Counter(int(np.argmin(rules.ties(digests, rules.digest(f"harbor/loan-{n}/1")))) for n in range(5_000))
+    digests = np.array([rules.digest(f"inv-{n}/p/1/b") for n in range(10)], np.uint64)
+    firsts = Counter(int(np.argmin(tie(digests, np.uint64(rules.digest(f"harbor/loan-{n}/1"))))) for n in range(5_000))
     assert min(firsts.values()) > 400, "each of ten comes first about 500 times"
     assert max(firsts.values()) < 600
 
 
 def test_ties_are_the_published_function():
-    assert rules.digest("ann/p/1/b1") == int.from_bytes(bytes.fromhex("28e8461850915f68"), "little", signed=True)
+    assert rules.digest("ann/p/1/b1") == int.from_bytes(bytes.fromhex("28e8461850915f68"), "little")
 
 
 def test_a_sound_offer_has_no_fault():
     assert rules.fault(sell(), "EUR") == ""
     assert rules.fault(sell(amount=0), "EUR") == ""
     assert rules.fault(buy(amount=CENTS_MAX, most=CENTS_MAX, risk_groups=("A",)), "EUR") == ""
+    assert rules.fault(buy(agreements=("x" * 256,) * 50), "EUR") == rules.fault(sell(agreements=("x" * 256,) * 50), "EUR") == ""
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,10 @@ def test_a_sound_offer_has_no_fault():
         (msgspec.structs.replace(sell(), attributes={"rate": 2**62}), "attributes.rate: "),
         (msgspec.structs.replace(sell(), attributes={str(n): "\1" * 200 for n in range(60)}), "attributes: 72471 bytes"),
         (msgspec.structs.replace(buy(), currency="GBP"), "currency: 'GBP'"),
+        (sell(agreements=tuple(map(str, range(51)))), "agreements: more than 50"),
+        (buy(agreements=tuple(map(str, range(51)))), "agreements: more than 50"),
+        (sell(agreements=("a", "x" * 257)), "agreements: a value longer than 256"),
+        (buy(agreements=("\1" * 43,)), "agreements: a value longer than 256"),
     ],
 )
 def test_an_offer_that_a_book_cannot_take_is_named_with_its_field(offer, named):

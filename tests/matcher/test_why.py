@@ -228,8 +228,9 @@ def test_the_counts_are_of_one_moment_and_come_in_slices(monkeypatch):
     slices = why.of_portfolio(market.book, "ann/p")
     seen = [next(slices).looked_at]
     run(market, [sell_withdrawn(f"a{n}") for n in range(6)])
-    seen += [one.looked_at for one in slices]
-    assert seen == [1, 2, 3, 4, 5, 6, 6]
+    *rest, last = ((one.looked_at, one.buckets[0]) for one in slices)
+    assert [*seen, *(looked_at for looked_at, _ in rest), last[0]] == [1, 2, 3, 4, 5, 6, 6]
+    assert (last[1].unfit, last[1].decided) == ({("criteria", "risk_group"): 3}, {"sold": 2, "money": 1})
 
 
 def test_more_assets_than_are_looked_at_are_said_to_be_cut(monkeypatch):

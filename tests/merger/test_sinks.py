@@ -1,7 +1,7 @@
 """The merger's sinks, from a message to what a query answers."""
 
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -39,6 +39,10 @@ async def test_a_version_is_stored_as_it_was_assessed(store, nulls):
     made = columns.decode(assessed(row, nulls=nulls), columns.ASSESSED).to_pylist()[0]
     expected = {versions.NAMES[name]: value for name, value in made.items()}
     moment = datetime(2026, 11, 23, 8, 31, 0, 123_000, UTC)
+    if not nulls:
+        expected |= {name: date(1970, 1, 1) + timedelta(made[name]) for name in ("first_due", "maturity")}
+        expected |= {"schedule": '[{"due":"1970-01-04","principal":"0.03","interest":"0.03"}]'}
+        expected |= {"schedule_differences": '[{"line":3,"principal":3,"interest":3}]'}
     assert found == {
         **expected,
         "issued": date(1969, 12, 31),

@@ -1,7 +1,8 @@
 """`python -m tests.oracles --loans N --seed N`: random loans by columns and one by one, compared to the cent, instalment by instalment.
 
-Half of them by months, in Decimal (`monthly.py`), half by days, in fractions (`dated.py`). Of each chunk's loans some are made so that
-interest or instalment ends on half a cent. The last line is JSON; exit code 1 if anything differs.
+Half of them by months, in Decimal (`monthly.py`), half by days, in fractions (`dated.py`), and half of these with irregular first and last
+periods. Of each chunk's loans some are made so that interest or instalment ends on half a cent. The last line is JSON; exit code 1 if
+anything differs.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """A chunk of random loans and their terms, by columns and one by one, compared instalment by instalment."""
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from agents.assessor import cashflow
 from agents.assessor import dated as by_days
+from agents.assessor.calendar import REGULAR, months_after
 from agents.assessor.schedule import Loans, to_come
 from schemas.amortisation import BULLET, DAY_COUNTS, EVERY_MONTHS, EVERY_WEEKS, INTEREST_ONLY, KINDS, ROLLS, ROUNDINGS, Amortisation
 from tests.oracles import dated, monthly
@@ -28,6 +30,8 @@ def check(seed: int) -> Checked:
     """Draw a chunk's loans and their terms, and compare."""
     rng = np.random.default_rng(seed)
     terms, loans, ties = _terms(rng), *_loans(rng)
+    if terms.day_count and rng.random() < 0.5:
+        loans = _irregular(rng, loans)
     ours = _by_days(terms, loans) if terms.day_count else _by_months(terms, loans)
     differences, instalments = [], 0
     for number, (found, expected) in enumerate(zip(ours, _one_by_one(terms, loans), strict=True)):
@@ -59,6 +63,14 @@ def _loans(rng: np.random.Generator) -> tuple[Loans, int]:
         np.where(tied, rng.choice([0, 60_000, 120_000, 240_000], CHUNK), rate),
     )
     return Loans(principal, rate, months, rng.integers(10_000, 25_000, CHUNK), principal), int(tied.sum())
+
+
+def _irregular(rng: np.random.Generator, loans: Loans) -> Loans:
+    """Two thirds of the loans with a first due day of their own, a third with a maturity, a month about the end of the term."""
+    first = np.where(rng.random(CHUNK) < 2 / 3, loans.issued + rng.integers(1, 400, CHUNK), REGULAR)
+    end = np.maximum(months_after(np.maximum(loans.issued, first), loans.months) + rng.integers(-31, 32, CHUNK), first)
+    maturity = np.where(rng.random(CHUNK) < 1 / 3, np.maximum(end, loans.issued + 1), REGULAR)
+    return replace(loans, first_due=first, maturity=maturity)
 
 
 def _by_months(terms: Amortisation, loans: Loans) -> list[Parts]:

@@ -22,6 +22,8 @@ from agents.trader.portfolio import parse
 from schemas import events
 from schemas.catalog import Catalog, Originator
 from schemas.events import encode
+from schemas.published import Products
+from schemas.published import encode as publication
 from streams import topics
 from streams.effects import Message, Record
 from streams.partition import partition_of
@@ -151,6 +153,15 @@ def test_the_example_of_a_loan_book_is_taken_in():
     assert set(INGEST_MESSAGE["headers"]["properties"]) == {"originator", "batch", "positions", "supersedes"}
 
 
+def test_the_example_of_a_product_is_taken_in_and_what_is_published_keeps_the_contract():
+    (message,) = messages(topics.PRODUCTS.name)
+    (example,) = message["examples"]
+    known = Products()
+    assert known.take(0, 0, key_of(message).encode(), json.dumps(example["payload"]).encode(), topics.MARKETS)
+    for product in (*known.values(), *CATALOG.products.values()):
+        valid(message, json.loads(publication(product)))
+
+
 def valid(message: dict, payload: object) -> None:
     """Raises if a payload is not what the message's schema says."""
     Draft7Validator({**CONTRACT, **message["payload"]}).validate(payload)
@@ -194,7 +205,7 @@ def test_what_the_agents_write_keeps_the_contract():
     delivered = [Record(topics.INGEST, b"bluebird/LC1", loan, None, (("originator", b"bluebird"),)) for loan in loans]
     wanted = {"portfolio": "steady", "currency": "USD", "size": "10000.00", "buckets": [{"name": "all", "share_percent": 100}]}
     portfolios = [
-        Record(topics.PORTFOLIOS, b"ann", encode(parse(json.dumps({**wanted, "closed": closed}).encode(), "ann", version, topics.MARKETS)))
+        Record(topics.PORTFOLIOS, b"ann", encode(parse(json.dumps({**wanted, "closed": closed}).encode(), "ann", version, {"USD": {}})))
         for version, closed in ((1, False), (2, True))
     ]
     asks = {"bluebird": Originator("bluebird", "Bluebird", "https://bluebird.example/confirm")}

@@ -26,7 +26,26 @@ from schemas.events import (
 )
 
 CRITERIA = Criteria(((Predicate("country", ("DE", "US"), excluded=True), Predicate("rate", low=1, high=2)), (Predicate("score"),)))
-SELL = SellOffer("h/a/1", "h", "a", 1, "loan", "EUR", "DE", 100, 10_000, 70_000, 12, 0, "A", True, 10, 50, updated=True, attributes={"country": "DE", "rate": 70_000})
+SELL = SellOffer(
+    "h/a/1",
+    "h",
+    "a",
+    1,
+    "loan",
+    "EUR",
+    "DE",
+    100,
+    10_000,
+    70_000,
+    12,
+    0,
+    "A",
+    True,
+    10,
+    50,
+    updated=True,
+    attributes={"country": "DE", "rate": 70_000},
+)
 BUY = BuyOffer("i/p/1/b", "i", "p", 1, "b", "EUR", 100, 50, CRITERIA)
 MARKET = [SELL, SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"), BUY, BuyOfferWithdrawn("i/p/1/b", "i"), BidsReleased(SELL, (1, 2))]
 BIDS = (ProposedBid(1, "i/p/1/b", "i", "p", "b", 5), ProposedBid(2, "j/p/1/b", "j", "p", "b", 7))

@@ -37,6 +37,7 @@ def test_a_good_file_is_read():
         ("parts: []\n", "f.yaml:1: Object missing required field `title`"),
         ("# a comment\n\ntitle: [a]\nparts: []\n", "f.yaml:3: title: Expected `str`, got `array`"),
         ("title: a\nparts: []\nshares:\n  x: 1\n  y: z\n", "f.yaml:3: shares: Expected `int`, got `str`"),
+        ("title: a\nparts: []\nshares:\n  5: 1\n", "f.yaml:3: shares: Expected `str`, got `int`"),
         ("title: a\nparts: [\n", "f.yaml:3: is no YAML: expected the node content, but found '<stream end>'"),
         ("title: a\nparts: []\ntitle: b\n", "f.yaml:3: title: is there twice"),
         ("title: a\nparts:\n  - size: 1\n    size: 2\n", "f.yaml:4: size: is there twice"),

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from streams.broker import BATCH_BYTES
 from tests.simulation.broker import Cluster
 from tests.simulation.clock import Process
-from tests.simulation.log import Entry
+from tests.simulation.log import Entry, Log
 from tests.simulation.network import Connection, Network
 
 BATCH_OVERHEAD, RECORD_OVERHEAD = 61, 21  # bytes of Kafka's format, at most
@@ -28,28 +28,35 @@ class SimulatedBroker:
 
     async def read(self, topic: str, number: int, start: int = 0, end: int | None = None) -> AsyncIterator[list[Entry]]:
         connection, log = Connection(self.network, self.process), self.cluster.logs[topic, number]
-
-        def fetch(reply: Callable[[Any], None], position: int) -> None:
-            """Some records, and the position after them."""
-            isolated, some = self.isolated, []
-            for entry in log.read(position, isolated=isolated):
-                if len(some) == many:
-                    reply((some, some[-1].offset + 1))
-                    return
-                some.append(entry)
-            reached = log.stable if isolated else log.end
-            if reached <= position:
-                log.waiting.append(lambda: fetch(reply, position))
-            else:
-                reply((some, reached))
-
         if end is None:
             end = await connection.ask(f"end of {topic}-{number}", lambda reply: reply(log.stable if self.isolated else log.end))
         position = max(start, log.start)
         while position < end:
-            many = self.network.rng.choice((1, 4, 1000))
-            found, position = await connection.ask(f"read {topic}-{number} from {position}", fetch, position)
+            found, position = await connection.ask(f"read {topic}-{number} from {position}", self._fetch, log, position)
             yield [entry for entry in found if entry.offset < end]
+
+    async def follow(self, topic: str, number: int, start: int) -> AsyncIterator[list[Entry]]:
+        connection, log = Connection(self.network, self.process), self.cluster.logs[topic, number]
+        position = max(start, log.start)
+        while True:
+            found, position = await connection.ask(f"follow {topic}-{number} from {position}", self._fetch, log, position)
+            await asyncio.sleep(self.network.rng.uniform(0, self.network.late_s))
+            yield found
+
+    def _fetch(self, reply: Callable[[Any], None], log: Log, position: int, many: int = 0) -> None:
+        """Some records, and the position after them, as soon as there is more."""
+        isolated, some = self.isolated, []
+        many = many or self.network.rng.choice((1, 4, 1000))
+        for entry in log.read(position, isolated=isolated):
+            if len(some) == many:
+                reply((some, some[-1].offset + 1))
+                return
+            some.append(entry)
+        reached = log.stable if isolated else log.end
+        if reached <= position:
+            log.waiting.append(lambda: self._fetch(reply, log, position, many))
+        else:
+            reply((some, reached))
 
 
 class SimulatedProducer:

@@ -10,16 +10,21 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from bson.decimal128 import Decimal128
+from msgspec import structs
 
 from schemas.events import Bucket, Portfolio, encode
+from schemas.limits import Limits
+from schemas.published import encode as publication
 from streams import topics
 from streams.partition import partition_of
 from tests.loans import DAY, encoded, paid
+from tests.rows import CATALOG
 from tests.wanted import wants
 
 ORIGINATORS: Final = ("pier", "harbor")  # as keys they are in one partition, which is that of an empty key too
 LAST_S: Final = 12.0  # when the last of it comes
 ASSETS: Final = 5  # of an originator in a partition
+PRODUCT: Final = "consumer-loan-usd"
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -47,6 +52,7 @@ def make(seed: int) -> Input:
     homes = tuple(sorted(rng.sample(range(topics.ASSET_PARTITIONS), rng.choice((1, 2, 2)))))
     deliveries = [_delivery(rng, homes, number) for number in range(rng.randint(2, 5))]
     deliveries += [_placed(rng, homes) for _ in range(rng.randint(1, 3))]
+    deliveries += [Delivery(0.0, topics.PRODUCTS.name, 0, *published(0), ()), *_published(rng)]
     return Input(homes, sorted(deliveries, key=lambda delivery: delivery.at_s))
 
 
@@ -113,6 +119,29 @@ def _delivery(rng: random.Random, homes: tuple[int, ...], number: int) -> Delive
     partition = rng.choice(homes) if rng.random() < 0.2 else home
     key = f"{originator}/{assets[0]}".encode() if len(documents) == 1 and partition == home else None
     return Delivery(at_s, topics.INGEST.name, partition, key, value, headers)
+
+
+def _published(rng: random.Random) -> Iterator[Delivery]:
+    """What becomes of the product: versions that take, price and offer otherwise, in any order, and what is no product."""
+    for at_s in sorted(rng.uniform(0, LAST_S) for _ in range(rng.choice((0, 1, 2, 3)))):
+        key, value = published(rng.randrange(1, 5))
+        if rng.random() < 0.1:
+            value = value[:-7]
+        yield Delivery(at_s, topics.PRODUCTS.name, 0, key, value, ())
+
+
+@cache
+def published(more: int) -> tuple[bytes, bytes]:
+    """A version of the loans' product that is so much above the first: the message's key and value."""
+    product = CATALOG.products[PRODUCT]
+    changed = structs.replace(
+        product,
+        version=product.version + more,
+        limits=Limits(principal_cents_max=12_000) if more % 2 else product.limits,
+        days_past_due_max=0 if more == 2 else product.days_past_due_max,
+        groups=tuple(structs.replace(group, price_bp=group.price_bp - 10 * more) for group in product.groups),
+    )
+    return PRODUCT.encode(), publication(changed)
 
 
 def _placed(rng: random.Random, homes: tuple[int, ...]) -> Delivery:

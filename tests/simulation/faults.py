@@ -120,6 +120,12 @@ def slow(world: "World", rng: random.Random) -> None:
     world.network.faults["slow networks"] += 1
 
 
+def late(world: "World", rng: random.Random) -> None:
+    """What is followed comes late, to each worker by another time."""
+    world.network.late_s = rng.choice((2.0, 20.0))
+    world.network.faults["late followers"] += 1
+
+
 def database(world: "World", rng: random.Random) -> None:
     """The database is down."""
     world.servers.database.down = True
@@ -157,6 +163,7 @@ LIKELY: Final[Likely] = {
     refuse: 3,
     lose: 3,
     slow: 2,
+    late: 2,
     database: 2,
     compact: 1,
     expire: 1,

@@ -38,6 +38,7 @@ class Log:
     number: int
     entries: list[Entry | None] = field(default_factory=list)  # by offset; None: compacted away
     start: int = 0
+    compacted: dict[int, Entry] = field(default_factory=dict)  # by offset
     open: dict[Transaction, int] = field(default_factory=dict)  # with their first offset here, in that order
     waiting: list[Callable[[], None]] = field(default_factory=list)  # called once, when more becomes stable
 
@@ -87,6 +88,11 @@ class Log:
         """All committed records that there ever were, but those compacted away."""
         return self._records(0, isolated=True)
 
+    def whole(self) -> list[Entry]:
+        """All committed records that there ever were."""
+        gone = [entry for entry in self.compacted.values() if entry.transaction is None or entry.transaction.committed]
+        return sorted([*self.history(), *gone], key=lambda entry: entry.offset)
+
     def _records(self, start: int, *, isolated: bool) -> Iterator[Entry]:
         for offset in range(start, self.stable if isolated else self.end):
             entry = self.entries[offset]
@@ -103,7 +109,7 @@ class Log:
                 continue
             aborted = entry.transaction is not None and not entry.transaction.committed
             if aborted or entry.key in seen:
-                self.entries[offset] = None
+                self.entries[offset], self.compacted[offset] = None, entry
                 gone += 1
             if not aborted:
                 seen.add(entry.key)

@@ -28,6 +28,7 @@ class Network:
     def __init__(self, loop: VirtualLoop, rng: random.Random, show: Callable[[str], None] | None = None) -> None:
         self.loop, self.rng = loop, rng
         self.faults: Counter[str] = Counter()
+        self.late_s = 0.0  # at most, for what is followed
         self.slow = 0.0  # how likely a way takes up to SLOW_S
         self.lose = 0  # answers to lose from now on
         self._hash = xxhash.xxh3_64()

@@ -7,7 +7,9 @@ agent's output against a sequential run over its committed source, from the inpu
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw, json
@@ -15,7 +17,9 @@ from msgspec import Raw, json
 from agents.merger import batches
 from schemas import columns
 from schemas.events import decode_batch
+from schemas.published import NotTakenError, Products
 from streams import topics
+from streams.changelog import parse
 from streams.effects import Copy, Effects, Execute, Message, Record, Sink, Stage
 from streams.partition import partition_of
 from streams.step import OFFSET
@@ -52,21 +56,51 @@ def check(world: "World") -> Findings:
     findings = Findings()
     cluster = world.servers.cluster
     written: list[Record] = []
-    for stage in world.agents.stages:
+    _know(world.products, cluster)
+    for stage in world.stages:
         for number in range(stage.source.partitions):
             source = committed(cluster, stage.source, number)
-            effects = _sequential(world, stage, source) if source else Effects()
+            effects = _sequential(findings, world, stage, number, source) if source else Effects()
             written += effects.records
             _tables(findings, world, stage, number, effects)
     _topics(findings, world, written)
-    for sink in world.agents.sinks:
+    for sink in world.sinks:
         _sink(findings, world, sink)
     return findings
 
 
-def _sequential(world: "World", stage: Stage, source: Sequence[Message]) -> Effects:
+def _know(products: Products, cluster: Cluster, end: int | None = None) -> Products:
+    """Take in what is published, up to `end`, without."""
+    for message in committed(cluster, topics.PRODUCTS, 0):
+        if end is None or message.offset < end:
+            with suppress(NotTakenError):
+                products.take(message.offset, message.timestamp_ms, message.key, message.value, topics.MARKETS)
+    return products
+
+
+def _sequential(findings: Findings, world: "World", stage: Stage, number: int, source: Sequence[Message]) -> Effects:
+    if stage.by_newest:
+        return _by_newest(findings, world, stage, number, source)
     asked = {"answers": world.originators.answers(stage.questions(source))} if stage.questions else {}
     return stage.compute(stage.state(), source, **asked)
+
+
+def _by_newest(findings: Findings, world: "World", stage: Stage, number: int, source: Sequence[Message]) -> Effects:
+    """What a stage does that may decide by newer products from any Step on: where it did is its table's to say, and never to go back."""
+    log, whole, state, start = world.servers.cluster.logs[stage.table.name, number], Effects(), stage.state(), 0
+    steps = [parse(entry.value or b"") for entry in log.whole() if entry.key == OFFSET]
+    decided = [products for _, _, products in steps]
+    findings.compare(f"{stage.name} goes by products", {number: sorted(decided)}, {number: decided})
+    for products, some in groupby(steps, key=lambda step: step[2]):
+        end = list(some)[-1][0] + 1
+        known = _know(Products(), world.servers.cluster, products + 1)
+        (same,) = (one for one in world.make(known)[0] if one.name == stage.name)
+        messages = [message for message in source if start <= message.offset < end]
+        effects, start = same.compute(state, messages), end
+        state.apply(effects.rows)
+        whole.records += effects.records
+        whole.rows |= effects.rows
+    return whole
 
 
 def _tables(findings: Findings, world: "World", stage: Stage, number: int, effects: Effects) -> None:

@@ -82,6 +82,17 @@ def test_a_transaction_ends_with_a_marker_that_takes_an_offset_and_is_no_record(
     server.run(scenario)
 
 
+def test_a_follower_gets_what_is_committed_as_it_comes(server):
+    async def scenario(server, topic):
+        async with producer(server) as sender, aclosing(server.broker().follow(topic.name, 0, 1)) as chunks, asyncio.timeout(PATIENCE_S):
+            await write(sender, topic, b"a", b"b")
+            assert [record.value for record in await anext(chunks)] == [b"b"]
+            await write(sender, topic, b"c")
+            assert [(record.offset, record.value) for record in await anext(chunks)] == [(3, b"c")]
+
+    server.run(scenario)
+
+
 def test_an_acknowledgement_says_where_its_batch_begins(server):
     async def scenario(server, topic):
         async with producer(server) as sender, sender.transaction():

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from schemas.published import Products
 from streams.effects import Ask, Message, Sink, Stage
 from streams.pace import Pace
+from streams.products import ProductsTable
 from streams.runner import Runner
 from streams.sink import SinkPartition
 from streams.step import Partition
@@ -34,10 +36,12 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """The product's stages and sinks; a Step takes `take_bytes` at most, or what its stage says if that is less."""
+    """The product's stages and sinks, as `make` has them for a worker's own products.
 
-    stages: list[Stage]
-    sinks: list[Sink]
+    A Step takes `take_bytes` at most, or what its stage says if that is less.
+    """
+
+    make: Callable[[Products], tuple[list[Stage], list[Sink]]]
     take_bytes: int
     ask: Ask
 
@@ -51,21 +55,29 @@ class Worker:
         self.front = Front(servers.network, servers.cluster, servers.group, self.process)
         self.broker = SimulatedBroker(servers.network, servers.cluster, self.process)
         self.front.isolated = self.broker.isolated
-        store = SimulatedStore(servers.network, servers.database, self.process)
-        for stage in agents.stages:
+        self.products = ProductsTable(self.broker, Products())
+        self._store = SimulatedStore(servers.network, servers.database, self.process)
+        self.process.start(self._run(agents))
+
+    async def _run(self, agents: Agents) -> None:
+        """As `streams.app.run`: the products first, then the agents that go by them."""
+        await self.products.require()
+        stages, sinks = agents.make(self.products.products)
+        for stage in stages:
             self._add(
                 stage.name, stage.source, self._partition(stage, agents.ask), Pace(min(stage.take_bytes, agents.take_bytes), stage.gather_s)
             )
-        for sink in agents.sinks:
-            self._add(sink.name, sink.source, self._sink_partition(sink, store), Pace(agents.take_bytes))
-        self.process.start(self.front.run())
+        for sink in sinks:
+            self._add(sink.name, sink.source, self._sink_partition(sink, self._store), Pace(agents.take_bytes))
+        self.process.start(self.products.follow())
+        await self.front.run()
 
     def _add(self, name: str, topic: Any, hold: Callable[[int], Any], pace: Pace) -> None:
         runner = Runner(self.front, name, topic, hold, self._source, pace, fail_stop=self._fail_stop)
         self.front.runners.append(runner)
 
     def _partition(self, stage: Stage, ask: Ask) -> Callable[[int], Partition]:
-        return lambda number: Partition(stage, number, self.broker, GROUP, ask=ask)
+        return lambda number: Partition(stage, number, self.broker, GROUP, ask=ask, products=self.products)
 
     def _sink_partition(self, sink: Sink, store: SimulatedStore) -> Callable[[int], SinkPartition]:
         return lambda number: SinkPartition(sink, number, store)  # type: ignore[arg-type]

@@ -7,19 +7,20 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import Final
 
 import structlog
 from msgspec import structs
 
-from schemas.catalog import Catalog, Originator
+from schemas.catalog import Originator
+from schemas.published import Products
 from streams import topics
 from streams.app import discover
 from streams.effects import Sink, Stage
 from streams.partition import partition_of
-from streams.settings import load
 from tests.audit.findings import Findings
+from tests.rows import CATALOG
 from tests.simulation import deliveries, faults, oracle
 from tests.simulation.broker import Cluster
 from tests.simulation.clock import VirtualLoop
@@ -45,18 +46,12 @@ class Outcome:
     seconds: float
 
 
-@cache
-def catalog() -> Catalog:
-    return load({}).load_catalog()
-
-
-@cache
-def agents(asked: frozenset[str]) -> tuple[list[Stage], list[Sink]]:
-    """All agents, where these originators want to be asked before something is sold, and the first gets notices."""
+def agents(asked: frozenset[str], products: Products) -> tuple[list[Stage], list[Sink]]:
+    """All agents by these products, where these originators want to be asked before something is sold, and the first gets notices."""
     listed = {name: Originator(name, name, f"https://{name}/" if name in asked else None) for name in deliveries.ORIGINATORS}
     told = deliveries.ORIGINATORS[0]
     listed[told] = structs.replace(listed[told], deliver_to="file:///notices")
-    return discover(structs.replace(catalog(), originators=listed))
+    return discover(structs.replace(CATALOG, originators=listed, products=products))
 
 
 class World:
@@ -66,8 +61,10 @@ class World:
         self.network, self.likely, self.rng = network, likely, random.Random(f"faults {seed}")
         self.given = deliveries.make(seed)
         self.originators = Originators(seed, network)
-        stages, sinks = agents(self.originators.asked)
-        self.agents = Agents(stages, sinks, self.rng.choice((1, 3_000, 1 << 20)), self.originators.ask)
+        self.products = Products()  # of the checks
+        self.make = partial(agents, self.originators.asked)
+        self.stages, self.sinks = self.make(self.products)
+        self.agents = Agents(self.make, self.rng.choice((1, 3_000, 1 << 20)), self.originators.ask)
         self.servers = Servers(network, Cluster(network, topics.ALL), Group(network, self._places()), Database())
         self.wanted: set[str] = set()
         self.workers: dict[str, Worker] = {}
@@ -77,7 +74,7 @@ class World:
         (theirs,) = {partition_of(name.encode(), topics.ASSET_PARTITIONS) for name in ("", *deliveries.ORIGINATORS)}
         by_originator = {topic.name: (theirs,) for topic in (topics.REJECTED, topics.PROPOSED, topics.RELEASED)}
         used = {topics.OFFERS.name: range(len(topics.MARKETS)), **by_originator}
-        sources = dict.fromkeys(agent.source.name for agent in (*self.agents.stages, *self.agents.sinks))
+        sources = dict.fromkeys(agent.source.name for agent in (*self.stages, *self.sinks))
         return (Place(topic, number) for topic in sources for number in used.get(topic, self.given.homes))
 
     async def run(self) -> None:
@@ -104,6 +101,7 @@ class World:
         """No more faults: everything that is wanted lives and can be reached."""
         self.network.trace("world", "no more faults")
         self.network.lose = self.servers.cluster.refuse = 0
+        self.network.late_s = 0.0
         self.usual_speed()
         self.database_up()
         for worker in self.alive():
@@ -114,10 +112,10 @@ class World:
         cluster, database = self.servers.cluster, self.servers.database
         reached: dict[Place, list[int]] = defaultdict(list)
         for topic, number in self.servers.group.places:
-            for stage in self.agents.stages:
+            for stage in self.stages:
                 if stage.source.name == topic:
                     reached[Place(topic, number)].append(oracle.reached(cluster, stage, number))
-            for sink in self.agents.sinks:
+            for sink in self.sinks:
                 if sink.source.name == topic:
                     row = database.rows.get((sink.name, topic, number))
                     reached[Place(topic, number)].append(row.next_offset - 1 if row else -1)

@@ -54,7 +54,8 @@ def test_calibrating_writes_the_curves_and_the_next_version_into_the_products_fi
     was = file.read_text()
     assert f"{file} stays as it is" in run("calibrate", "consumer-loan-eur", "--dry-run", TRANCHE_CATALOG=str(catalog)).replace("\n", "")
     assert file.read_text() == was
-    run("calibrate", "consumer-loan-eur", "--loss-given-default", "0.8", "--recovery-months", "5", TRANCHE_CATALOG=str(catalog))
+    said = run("calibrate", "consumer-loan-eur", "--loss-given-default", "0.8", "--recovery-months", "5", TRANCHE_CATALOG=str(catalog))
+    assert f"after `tranche products publish {file}`" in said.replace("\n", "")
     after = load({"TRANCHE_CATALOG": str(catalog)}).load_catalog().products["consumer-loan-eur"]
     assert after.version == before.version + 1
     first = [group.curve.default_ppm[0] for group in after.groups]

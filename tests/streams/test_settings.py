@@ -2,11 +2,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from msgspec import structs
 
 from schemas.service import Service
 from schemas.yamls import CatalogError
-from streams import app, settings
+from streams import settings
+from streams.cli import main
 from streams.settings import SettingsError, load
 from streams.supervisor import environ_of
 
@@ -108,16 +110,19 @@ def test_a_model_services_token_that_cannot_be_sent_is_named_with_its_product_an
     assert "a secret" not in str(caught.value)
 
 
-def test_only_the_tokens_that_products_name_are_taken_from_the_environment():
-    environ = {"MODEL_TOKEN_X": "x1", "MODEL_TOKEN_Y": "y1", "TRANCHE_SECRET": "s"}
-    assert settings.model_tokens([with_token("MODEL_TOKEN_X"), with_token(None)], environ) == {"MODEL_TOKEN_X": "x1"}
+def test_only_what_may_be_a_token_of_a_model_service_is_taken_from_the_environment():
+    tokens = {"MODEL_TOKEN_X": "x1", "MODEL_TOKEN_LATER": "y1"}
+    environ = {**tokens, "MODEL_TOKEN_Z": "not to be sent\n", "TRANCHE_SECRET": "s"}
+    assert settings.model_tokens([with_token("MODEL_TOKEN_X"), with_token(None)], environ) == tokens
 
 
-def test_a_worker_does_not_start_without_the_token_that_a_product_names(tmp_path, monkeypatch):
-    monkeypatch.delenv("MODEL_TOKEN_X", raising=False)
+def test_a_system_does_not_start_without_the_token_that_a_product_names(tmp_path):
     shutil.copytree(load({}).catalog, tmp_path / "catalog", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     file = tmp_path / "catalog" / "products" / "consumer-loan-usd.yaml"
     said = "{url: 'http://x/', predicts: cash_flow, fallback: wait, lane: 0, token: MODEL_TOKEN_X}"
     file.write_text(f"{file.read_text()}\nservice: {said}\n")
-    with pytest.raises(SettingsError, match="MODEL_TOKEN_X: must be set: it is the token for the model service of consumer-loan-usd"):
-        app.run(load({"TRANCHE_CATALOG": str(tmp_path / "catalog"), "TRANCHE_KAFKA": "127.0.0.1:9"}))
+    environ = {"TRANCHE_CATALOG": str(tmp_path / "catalog"), "TRANCHE_HOME": str(tmp_path / "home"), "MODEL_TOKEN_X": None}
+    done = CliRunner().invoke(main, ["up"], env=environ)
+    assert done.exit_code == 2
+    assert "MODEL_TOKEN_X: must be set: it is the token for the model service of consumer-loan-usd" in done.output
+    assert not (tmp_path / "home").exists()

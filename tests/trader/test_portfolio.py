@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 
 import schemas
 from agents.trader.portfolio import PortfolioError, parse
-from schemas.events import Bucket, Criteria, Portfolio
+from schemas.catalog import attributes_of
+from schemas.events import Bucket, Portfolio
+from tests.rows import CATALOG
+from tests.wanted import wants
 
-MARKETS = ("EUR", "USD")
+MARKETS = {market: attributes_of(market, CATALOG.products.values(), CATALOG.originators) for market in ("EUR", "USD")}
 EXAMPLE = (Path(schemas.__file__).parent / "examples" / "portfolio.json").read_bytes()
 DROP = object()
 
@@ -23,8 +26,8 @@ def bucket(name="all", share_percent=100, **rest):
     return {"name": name, "share_percent": share_percent, **rest}
 
 
-def criteria(**rest):
-    return body(buckets=[bucket(criteria=rest)])
+def criteria(given):
+    return body(buckets=[bucket(criteria=given)])
 
 
 def problems(given):
@@ -41,13 +44,19 @@ def test_the_example_is_a_portfolio():
         currency="EUR",
         size_cents=1_000_000,
         buckets=(
-            Bucket("safe", 60, Criteria(("A", "B"), ("DE", "EE", "FI"), rate_ppm_min=40_000, remaining_months_max=36)),
+            Bucket("safe", 60, wants(risk_groups="AB", countries=("DE", "EE", "FI"), rate_ppm_min=40_000, remaining_months_max=36)),
             Bucket(
                 "daring",
                 30,
-                Criteria(("C", "D"), originators=("bluebird", "harbor"), rate_ppm_min=120_000, rate_ppm_max=250_000, days_past_due_max=15),
+                wants(
+                    risk_groups="CD",
+                    originators=("bluebird", "harbor"),
+                    rate_ppm_min=120_000,
+                    rate_ppm_max=250_000,
+                    days_past_due_max=15,
+                ),
             ),
-            Bucket("anything", 10),
+            Bucket("anything", 10, wants()),
         ),
         bid_cents_max=25_000,
     )
@@ -56,7 +65,7 @@ def test_the_example_is_a_portfolio():
 def test_what_is_left_out_has_its_default():
     portfolio = parse(body(), "ann", 1, MARKETS)
     assert (portfolio.bid_cents_max, portfolio.closed) == (50_000, False)
-    assert portfolio.buckets[0].criteria == Criteria()
+    assert portfolio.buckets[0].criteria == wants(days_past_due_max=0)
 
 
 def test_a_portfolio_can_be_closed():
@@ -100,19 +109,13 @@ def test_the_investor_is_never_taken_from_the_body():
         (body(buckets=[bucket(share_percent=True)]), "buckets[0].share_percent: true; must be"),
         (body(buckets=[bucket("a", 0), bucket("b", 100)]), "buckets[0].share_percent: 0; must be"),
         (body(buckets=[bucket(limit=3)]), "buckets[0].limit: unknown; known are name, share_percent, criteria"),
-        (criteria(color="red"), "buckets[0].criteria.color: unknown; known are risk_groups, "),
-        (criteria(risk_groups="A"), 'buckets[0].criteria.risk_groups: "A"; must be a list of at most 100'),
-        (criteria(risk_groups=["A"] * 101), "buckets[0].criteria.risk_groups: a list of 101; must be"),
-        (criteria(risk_groups=["A", ""]), 'buckets[0].criteria.risk_groups[1]: ""; must be text of 1 to 64 characters'),
-        (criteria(countries=["DE", "de"]), 'buckets[0].criteria.countries[1]: "de"; must be two capital letters'),
-        (criteria(originators=[7]), "buckets[0].criteria.originators[0]: 7; must be"),
-        (criteria(rate_min="0.1234567"), 'buckets[0].criteria.rate_min: "0.1234567"; must be a decimal string from 0 to 2'),
-        (criteria(rate_max="2.1"), 'buckets[0].criteria.rate_max: "2.1"; must be'),
-        (criteria(rate_max=0.1), "buckets[0].criteria.rate_max: 0.1; must be a decimal string"),
-        (criteria(rate_min="0.2", rate_max="0.1"), 'buckets[0].criteria.rate_min: "0.2"; must be not above rate_max'),
-        (criteria(remaining_months_max=0), "buckets[0].criteria.remaining_months_max: 0; must be a whole number from 1 to 600"),
-        (criteria(days_past_due_max=-1), "buckets[0].criteria.days_past_due_max: -1; must be"),
-        (body(buckets=[bucket(criteria=[])]), "buckets[0].criteria: a list of 0; must be an object"),
+        (criteria("rat >= 6%"), "buckets[0].criteria: line 1, column 1: 'rat' is no attribute of this market; did you mean rate?"),
+        (criteria("rate >= 6%\n and"), "buckets[0].criteria: line 2, column 5: the criteria end too early; here can stand an attribute"),
+        (criteria({"any": [{"attribute": "grade", "is": 7}]}), "buckets[0].criteria.any[0].is: grade is a text"),
+        (criteria({"risk_groups": ["A"]}), "buckets[0].criteria: must be an object: "),
+        (criteria(None), "buckets[0].criteria: must be an object: "),
+        (criteria([]), "buckets[0].criteria: must be an object: "),
+        (criteria(7), "buckets[0].criteria: must be an object: "),
         (b"[]", "no JSON object: "),
         (b"", "no JSON object: "),
         (b'{"a": \xff}', "no JSON object: "),
@@ -128,7 +131,7 @@ def test_a_problem_is_named_by_its_path(given, problem):
 
 def test_all_problems_are_listed_at_once():
     given = body(
-        portfolio="?", currency="X", size="a", bid_max="b", closed=3, buckets=[bucket("a", 50), bucket("b", 60, criteria={"rate_min": "c"})]
+        portfolio="?", currency="X", size="a", bid_max="b", closed=3, buckets=[bucket("a", 50), bucket("b", 60, criteria="rate >")]
     )
     assert [line.partition(":")[0] for line in problems(given)] == [
         "portfolio",
@@ -136,7 +139,6 @@ def test_all_problems_are_listed_at_once():
         "size",
         "bid_max",
         "closed",
-        "buckets[1].criteria.rate_min",
         "buckets[1].share_percent",
     ]
 
@@ -145,14 +147,36 @@ def test_a_quoted_value_is_cut_short():
     assert max(map(len, problems(body(portfolio="x" * 60_000, **{"y" * 1000: 1})))) < 200
 
 
+def test_the_criteria_of_every_bucket_are_looked_at():
+    given = body(buckets=[bucket("a", 50, criteria="rate >"), bucket("b", 60, criteria={"all": [{"any": {}}]})])
+    with pytest.raises(PortfolioError) as caught:
+        parse(given, "ann", 1, MARKETS)
+    assert [line.partition(": ")[0] for line in caught.value.problems] == [
+        "buckets[0].criteria",
+        "buckets[1].criteria.all[0]",
+        "buckets[1].share_percent",
+    ]
+    assert {path: fault.column for path, fault in caught.value.criteria.items()} == {
+        "buckets[0].criteria": 7,
+        "buckets[1].criteria.all[0]": 0,
+    }
+
+
+def test_criteria_are_those_of_the_market_of_the_portfolio():
+    other = {**MARKETS, "USD": {name: one for name, one in MARKETS["USD"].items() if name != "rate"}}
+    assert parse(body(buckets=[bucket(criteria="rate >= 6%")]), "ann", 1, other)
+    with pytest.raises(PortfolioError, match="no attribute of this market"):
+        parse(body(currency="USD", buckets=[bucket(criteria="rate >= 6%")]), "ann", 1, other)
+
+
 def test_amounts_and_rates_are_exact():
-    portfolio = parse(body(size="123456789012.34", buckets=[bucket(criteria={"rate_min": "0.140701", "rate_max": "1"})]), "ann", 1, MARKETS)
+    portfolio = parse(body(size="123456789012.34", buckets=[bucket(criteria="rate between 0.140701 and 100%")]), "ann", 1, MARKETS)
     assert portfolio.size_cents == 12_345_678_901_234
-    assert (portfolio.buckets[0].criteria.rate_ppm_min, portfolio.buckets[0].criteria.rate_ppm_max) == (140_701, 1_000_000)
+    assert portfolio.buckets[0].criteria == wants(rate_ppm_min=140_701, rate_ppm_max=1_000_000)
 
 
 KEYS = st.sampled_from(
-    ["portfolio", "currency", "size", "bid_max", "buckets", "closed", "name", "share_percent", "criteria", "risk_groups", "rate_min"]
+    ["portfolio", "currency", "size", "bid_max", "buckets", "closed", "name", "share_percent", "criteria", "all", "attribute"]
 )
 JSON = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just([{}]))
 OBJECT = st.dictionaries(KEYS, JSON, max_size=4)
@@ -160,7 +184,7 @@ OBJECT = st.dictionaries(KEYS, JSON, max_size=4)
 
 @given(OBJECT, st.lists(OBJECT | JSON, max_size=3), OBJECT)
 def test_any_json_is_a_portfolio_or_has_problems(given, buckets, criteria):
-    assert problems(json.dumps({**given, "buckets": [*buckets, {"criteria": criteria}]}).encode())
+    assert problems(json.dumps({**given, "currency": "EUR", "buckets": [*buckets, {"criteria": criteria}]}).encode())
 
 
 @given(st.binary())

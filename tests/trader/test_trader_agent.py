@@ -1,9 +1,13 @@
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from agents.trader.agent import stages
+from agents.trader.agent import sinks, stages
 from schemas import events
+from schemas.catalog import Investor
 from schemas.events import Bucket, BuyOffer, BuyOfferWithdrawn, Portfolio
 from streams import topics
 from streams.effects import Message, Table
@@ -30,6 +34,19 @@ def test_buy_offers_go_to_the_partition_of_their_market():
     assert (record.topic, record.partition) == (topics.OFFERS, topics.MARKETS.index("USD"))
     assert [(type(event), event.amount_cents) for event in events.decode_market(record.value)] == [(BuyOffer, 700), (BuyOffer, 300)]
     assert list(effects.rows) == [b"ann/p"]
+
+
+def test_buy_offers_have_what_their_investor_has_signed_in_the_log_and_in_the_database():
+    ann = Investor("ann", agreements={"risk-notice-2026": date(2026, 3, 2), "kyc": date(2026, 3, 1)})
+    catalog = replace(load({}).load_catalog(), investors={"ann": ann})
+    (stage,), (sink,) = stages(catalog), sinks(catalog)
+    log = [message(portfolio()), message(replace(portfolio(), investor="ben"), key=b"ben")]
+    placed = [offer for record in stage.compute(Table(), log).records for offer in events.decode_market(record.value)]
+    (statement,) = sink.compute(log)
+    stored = [offer for _, _, _, offers in statement.arguments for offer in events.decode_market(offers)]
+    assert stored == placed
+    expected = [("ann", ("kyc", "risk-notice-2026"))] * 2 + [("ben", ())] * 2
+    assert [(offer.investor, offer.agreements) for offer in placed] == expected
 
 
 def test_versions_of_one_step_see_each_other():

@@ -22,6 +22,8 @@ def lines(page):
     return [text.strip() for text in texts if text.strip()]
 
 
+PAYMENTS = "30 instalments of 41.06, the last 40.93 with -0.13 of rounding"
+PROOF = "schedule as by act-360, but for line 1 interest 0.01"
 PRICES = "price 0.995, buyer&#x27;s price 0.9975, by version 2 of the product"
 
 
@@ -35,7 +37,7 @@ async def test_the_page_of_an_asset_shows_what_the_gateway_answers(pool):
     read = lines(page)
     for expected in (
         ("Outstanding", "960.00"),
-        ("the first", "group B, score 131", "points below the best: rate -65, purpose -14", PRICES, "30 instalments of 41.06"),
+        ("the first", "group B, score 131", "points below the best: rate -65, purpose -14", PRICES, PAYMENTS, PROOF),
         ("outstanding", "1000.00", "960.00"),
         ("remaining_months", "30", "29"),
         ("other bytes only: no field that is read",),

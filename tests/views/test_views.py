@@ -6,19 +6,33 @@ import faust
 import httpx
 import pytest
 from aiokafka import TopicPartition
+from msgspec import structs
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.merger.agent import sinks
 from schemas import catalog, events
+from schemas.published import NotTakenError, Products, encode
 from streams import settings, tokens, topics, views
 from streams.embedded import ports
 from streams.store import Store
 from tests.database import assessed, feed, message
+from tests.rows import CATALOG
 from tests.watched import Watched
 
 VERSIONS, BATCHES, REJECTIONS, _ = sinks(catalog.Catalog({}, {}, ()))
 SECRET = "s" * 32
-PAGES = ("/", "/lag", "/assets", "/assets/bluebird/x", "/rejections")
+PAGES = ("/", "/lag", "/assets", "/assets/bluebird/x", "/rejections", "/products")
+
+
+def known():
+    """Two versions of a product, and a message that is none."""
+    found, product = Products(), CATALOG.products["consumer-loan-eur"]
+    for offset in (3, 4):
+        value = encode(structs.replace(product, version=offset))
+        found.take(offset, 1_795_421_924_000 + offset, product.product.encode(), value, CATALOG.markets)
+    with pytest.raises(NotTakenError):
+        found.take(7, 0, b"x", b"{}", CATALOG.markets)
+    return found
 
 
 @pytest.fixture
@@ -39,7 +53,7 @@ async def serve(store, tmp_path, seen):
         port = ports.free_port()
         environ = {"TRANCHE_OPS_HOST": host, "TRANCHE_OPS_PORT": str(port), "TRANCHE_SECRET": SECRET}
         app = faust.App("test", broker="kafka://127.0.0.1:1", web_bind=host, web_port=port, datadir=tmp_path)
-        views.install(app, store, settings.load(environ), seen.watch)
+        views.install(app, store, settings.load(environ), seen.watch, known())
         app.web.init_server()
         await app.web.start_server()
         client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20)
@@ -165,7 +179,7 @@ async def test_a_token_in_the_address_moves_into_a_cookie(serve):
 async def test_an_open_address_without_a_secret_is_refused_at_start(store, tmp_path, seen):
     app = faust.App("test", broker="kafka://127.0.0.1:1", datadir=tmp_path)
     with pytest.raises(settings.SettingsError, match="TRANCHE_SECRET"):
-        views.install(app, store, settings.load({"TRANCHE_OPS_HOST": "0.0.0.0"}), seen.watch)
+        views.install(app, store, settings.load({"TRANCHE_OPS_HOST": "0.0.0.0"}), seen.watch, known())
 
 
 async def test_metrics_are_of_exactly_the_partitions_held_now(serve, seen):

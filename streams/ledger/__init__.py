@@ -1,0 +1,1 @@
+"""The ledger in PostgreSQL: posting, what plans have to know, the audit, and the commands."""
