@@ -42,7 +42,7 @@ class Criteria(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 def takes(criteria: Criteria, attributes: Mapping[str, int | str]) -> bool:
     """Whether a sell offer of these attributes is taken: the definition, which a faster way must agree with."""
-    return any(all(_fulfils(predicate, attributes.get(predicate.attribute)) for predicate in all_of) for all_of in criteria.any_of)
+    return any(all(fulfils(predicate, attributes.get(predicate.attribute)) for predicate in all_of) for all_of in criteria.any_of)
 
 
 def order(all_of: Conjunction) -> list[tuple[str, tuple[str, ...], bool, int, int]]:
@@ -84,8 +84,11 @@ def _predicate_fault(one: Predicate) -> str:
     return ""
 
 
-def _fulfils(predicate: Predicate, value: int | str | None) -> bool:
-    """A predicate on a number is not fulfilled by a text, nor one on a text by a number."""
+def fulfils(predicate: Predicate, value: int | str | None) -> bool:
+    """Whether this value of the predicate's attribute is what it asks, None where the sell offer does not have it.
+
+    A predicate on a number is not fulfilled by a text, nor one on a text by a number.
+    """
     if value is None:
         return False
     low, high = predicate.low, predicate.high

@@ -218,6 +218,7 @@ def run(settings: Settings) -> None:
         CatalogError, SettingsError, TopicsError, NoProductsError: what must be put right before a worker can run.
     """
     from streams import views  # noqa: PLC0415 - the pages are the worker's, not the bench's or the tests'
+    from streams.why.markets import Markets  # noqa: PLC0415
 
     products = ProductsTable(KafkaBroker(settings.kafka), Products())
     catalog = settings.load_catalog(products.products)
@@ -228,7 +229,7 @@ def run(settings: Settings) -> None:
     store = Store(settings.postgres)
     app = build(settings, stages, sinks, store, tokens, products)
     app.services = [products.follow, *_services(settings, catalog, store)]
-    views.install(app, store, settings, app.watch, products.products)
+    views.install(app, store, settings, app.watch, products.products, Markets(app.runners, catalog))
     start(app)
 
 

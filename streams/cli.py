@@ -23,6 +23,7 @@ from streams.restart import restart
 from streams.running import HOME, database, given, running, secret
 from streams.settings import SettingsError
 from streams.tokens import KINDS, Kind, TokenError, issue
+from streams.why.command import why
 
 KAFKA_PORT: Final = int(settings_module.DEFAULTS["kafka"].rpartition(":")[2])
 FAULT: Final = 2  # exit code: the message on stderr says what to put right
@@ -47,6 +48,7 @@ def main() -> None:
 
 
 main.add_command(restart)
+main.add_command(why)
 
 
 def _system(command: C) -> C:

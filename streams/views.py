@@ -20,12 +20,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from schemas.asset import VERSION_END
 from schemas.published import Products
 from streams import metrics, tokens
-from streams.pages import assets, batches, lag, products, rejections
+from streams.pages import assets, batches, lag, products, rejections, why
 from streams.pages.html import Markup, Page, document, tag
 from streams.pages.style import CSS
 from streams.settings import Settings, SettingsError
 from streams.store import AWAY, Store
 from streams.watch import Watch
+from streams.why.markets import Markets
 
 READY: Final = "/health/ready"
 COOKIE: Final = "tranche_operator"
@@ -41,7 +42,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 log = structlog.get_logger()
 
 
-def install(app: faust.App, store: Store, settings: Settings, watch: Watch, known: Products) -> None:
+def install(app: faust.App, store: Store, settings: Settings, watch: Watch, known: Products, markets: Markets) -> None:
     """Register the views with a Faust app's web server, in place of Faust's own.
 
     Raises:
@@ -50,7 +51,7 @@ def install(app: faust.App, store: Store, settings: Settings, watch: Watch, know
     if not is_loopback(settings.ops_host) and not settings.secret:
         raise SettingsError("TRANCHE_SECRET: needed to check operators' tokens, because TRANCHE_OPS_HOST is no loopback address")
     app.web.blueprints = BlueprintManager()
-    for path, handler in _handlers(store, watch, known).items():
+    for path, handler in _handlers(store, watch, known, markets).items():
         _serve(app, path, handler if path == READY else _guarded(settings, handler))
 
 
@@ -62,7 +63,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _handlers(store: Store, watch: Watch, known: Products) -> dict[str, Handler]:
+def _handlers(store: Store, watch: Watch, known: Products, markets: Markets) -> dict[str, Handler]:
     async def show_batches(request: web.Request) -> Page:
         if "batch" in request.query:
             return await batches.batch(await store.pool(), request.query["batch"])
@@ -80,6 +81,9 @@ def _handlers(store: Store, watch: Watch, known: Products) -> dict[str, Handler]
         before = request.query.get("before", "")
         number = int(before) if before.isdecimal() and len(before) <= len(str(VERSION_END)) else VERSION_END
         return await assets.trace(await store.pool(), originator, asset, number)
+
+    async def show_why(request: web.Request) -> Page:
+        return await why.why(markets, request.query.get("portfolio", ""), request.query.get("asset", ""))
 
     async def show_rejections(request: web.Request) -> Page:
         return await rejections.rejections(await store.pool(), request.query.get("batch"))
@@ -105,6 +109,7 @@ def _handlers(store: Store, watch: Watch, known: Products) -> dict[str, Handler]
         "/lag": _page(show_lag),
         "/assets": _page(show_asset),
         "/assets/{originator}/{asset:.+}": _page(show_asset),
+        "/why": _page(show_why),
         "/rejections": _page(show_rejections),
         "/products": _page(show_products),
         "/style.css": style,

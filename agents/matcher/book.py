@@ -57,6 +57,12 @@ class Book:
             self._reckon()
         self._step = step
 
+    def settle(self) -> bool:
+        """Be as the rows say, to be read. False while a Step works in here: what it does is not committed, and may never be."""
+        if self._step is None and not self._reckoned:
+            self._reckon()
+        return self._step is None
+
     def want(self, shared: SharedWant) -> int:
         """The number of a want, known or new."""
         number = self._shared.get(shared)

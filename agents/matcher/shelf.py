@@ -6,6 +6,7 @@ that it allows, a conjunction the AND of its predicates. What is left is compare
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 from zlib import crc32
 
@@ -42,6 +43,10 @@ class Shelf:
 
     def __len__(self) -> int:
         return len(self._slots)
+
+    def first(self, most: int) -> tuple[list[str], list[SellOffer | None]]:
+        """At most so many of them, and their offers. With a tuple each, the garbage collector would look through all of the book."""
+        return list(islice(self._slots, most)), [self._offers[slot] for slot in islice(self._slots.values(), most)]
 
     def put(self, key: str, offer: SellOffer, left_cents: int, since: int) -> None:
         """Have an asset on offer; if it is already, as it is now."""

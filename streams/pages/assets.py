@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from schemas.asset import VERSION_END
-from streams.pages.html import Column, Markup, Page, join, link, markup, money, table, tag
+from streams.pages.html import Column, Markup, Page, field, join, link, markup, money, table, tag
 from streams.trace import queries
 from streams.trace.difference import by_model, expectations, payments, prices, proof, reasons
 
@@ -140,10 +140,5 @@ def _sold(row: Mapping[str, Any]) -> Markup:
 
 def _form(originator: str, asset: str) -> Markup:
     fields = {"originator": ("Originator", originator), "asset": ("Asset", asset)}
-    boxes = (tag("label", text, _input(name, value)) for name, (text, value) in fields.items())
+    boxes = (tag("label", text, field(name, value, required="", maxlength="64")) for name, (text, value) in fields.items())
     return tag("form", *boxes, tag("button", "Show versions"), action="/assets", method="get")
-
-
-def _input(name: str, value: str) -> Markup:
-    box = tag("input", name=name, value=value, required="", maxlength="64", autocomplete="off")
-    return Markup(box.removesuffix("</input>"))

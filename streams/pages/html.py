@@ -7,7 +7,14 @@ from html import escape
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-NAVIGATION: Final = {"/": "Batches", "/lag": "Topics and lag", "/assets": "Assets", "/rejections": "Dead letters", "/products": "Products"}
+NAVIGATION: Final = {
+    "/": "Batches",
+    "/lag": "Topics and lag",
+    "/assets": "Assets",
+    "/why": "Why",
+    "/rejections": "Dead letters",
+    "/products": "Products",
+}
 
 
 class Markup(str):
@@ -65,6 +72,11 @@ def link(text: object, *path: str, **query: str) -> Markup:
     """A link to a page of ours, every part of its path and query quoted."""
     target = "/" + "/".join(quote(part, safe="") for part in path) + (f"?{urlencode(query)}" if query else "")
     return tag("a", text, href=target)
+
+
+def field(name: str, value: str, **attributes: str) -> Markup:
+    """A field of a form: an element without an end."""
+    return Markup(tag("input", name=name, value=value, autocomplete="off", **attributes).removesuffix("</input>"))
 
 
 def money(cents: int | None) -> Markup:

@@ -11,11 +11,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from schemas.catalog import Catalog
 from schemas.published import Products
 from streams import views
 from streams.app import App, build, start
 from streams.settings import load
 from streams.store import Store
+from streams.why.markets import Markets
 from tests.broker.counting_worker import AGENTS, stage
 
 
@@ -47,7 +49,8 @@ def worker(name: str, folder: Path, stalled_s: float, stop_s: float) -> App:
 
     app.runners[0]._hold = hold
     app.watch.stalled_s, app.watch.stop_s, app.watch.look_s = stalled_s, stop_s, 0.2
-    views.install(app, store, settings, app.watch, Products())
+    known = Products()
+    views.install(app, store, settings, app.watch, known, Markets(app.runners, Catalog(known, {}, ())))
     return app
 
 

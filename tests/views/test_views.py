@@ -15,13 +15,14 @@ from schemas.published import NotTakenError, Products, encode
 from streams import settings, tokens, topics, views
 from streams.embedded import ports
 from streams.store import Store
+from streams.why.markets import Markets
 from tests.database import assessed, feed, message
 from tests.rows import CATALOG
 from tests.watched import Watched
 
 VERSIONS, BATCHES, REJECTIONS, _ = sinks(catalog.Catalog({}, {}, ()))
 SECRET = "s" * 32
-PAGES = ("/", "/lag", "/assets", "/assets/bluebird/x", "/rejections", "/products")
+PAGES = ("/", "/lag", "/assets", "/assets/bluebird/x", "/why", "/rejections", "/products")
 
 
 def known():
@@ -53,7 +54,7 @@ async def serve(store, tmp_path, seen):
         port = ports.free_port()
         environ = {"TRANCHE_OPS_HOST": host, "TRANCHE_OPS_PORT": str(port), "TRANCHE_SECRET": SECRET}
         app = faust.App("test", broker="kafka://127.0.0.1:1", web_bind=host, web_port=port, datadir=tmp_path)
-        views.install(app, store, settings.load(environ), seen.watch, known())
+        views.install(app, store, settings.load(environ), seen.watch, known(), Markets([], CATALOG))
         app.web.init_server()
         await app.web.start_server()
         client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20)
@@ -88,7 +89,7 @@ def steady(rows):
 
 async def test_every_page_is_served_as_html_and_as_json_both_ways_of_asking(serve, loans):
     client = await serve()
-    for path in ("/", "/lag", "/assets/bluebird/%3Ci%3Ex", "/rejections", "/assets"):
+    for path in ("/", "/lag", "/assets/bluebird/%3Ci%3Ex", "/rejections", "/assets", "/why"):
         page = await client.get(path)
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert "<i>" not in page.text
@@ -179,7 +180,7 @@ async def test_a_token_in_the_address_moves_into_a_cookie(serve):
 async def test_an_open_address_without_a_secret_is_refused_at_start(store, tmp_path, seen):
     app = faust.App("test", broker="kafka://127.0.0.1:1", datadir=tmp_path)
     with pytest.raises(settings.SettingsError, match="TRANCHE_SECRET"):
-        views.install(app, store, settings.load({"TRANCHE_OPS_HOST": "0.0.0.0"}), seen.watch, known())
+        views.install(app, store, settings.load({"TRANCHE_OPS_HOST": "0.0.0.0"}), seen.watch, known(), Markets([], CATALOG))
 
 
 async def test_metrics_are_of_exactly_the_partitions_held_now(serve, seen):
@@ -232,5 +233,5 @@ async def test_without_the_database_the_pages_say_so_and_the_lag_is_still_there(
     for path in ("/", "/assets/bluebird/x", "/rejections"):
         answer = await client.get(path)
         assert (answer.status_code, "does not answer" in answer.text) == (503, True)
-    assert (await client.get("/lag")).status_code == 200
+    assert [(await client.get(path)).status_code for path in ("/lag", "/why")] == [200, 200]
     assert (await client.get("/health/ready")).json()["database"] is False

@@ -1,0 +1,240 @@
+"""Every reason is the one that decided: the naive book, relieved of that reason alone, bids or names a later one."""
+
+import random
+
+import msgspec
+from histories import Market, buy, buy_withdrawn, histories, released, run, sell, sell_withdrawn
+from hypothesis import given, settings
+from judge import agrees
+from naive import NaiveBook, fits
+
+from agents.matcher import rows, rules, why
+from agents.matcher.book import Book
+from agents.matcher.draft import Draft
+from agents.matcher.reasons import (
+    Full,
+    Held,
+    Limit,
+    Money,
+    NotOnOffer,
+    Rest,
+    Sold,
+    SoldOut,
+    TakenBack,
+    Unfit,
+    Unknown,
+    Unmet,
+    Unsigned,
+    Why,
+    name_of,
+)
+from schemas.criteria import Criteria, Predicate
+
+
+def asked(market, portfolio="ann/p", asset="harbor/a1"):
+    assert market.book.settle()
+    return why.of_asset(market.book, portfolio, asset)
+
+
+def reason(market, portfolio="ann/p", asset="harbor/a1", bucket="b1"):
+    (found,) = (one.why for one in asked(market, portfolio, asset).buckets if one.bucket.bucket == bucket)
+    return found
+
+
+def counted(market, portfolio="ann/p"):
+    assert market.book.settle()
+    *_, last = why.of_portfolio(market.book, portfolio)
+    return last
+
+
+def newest(naive):
+    """The buy offers of the newest version of each portfolio that has any."""
+    versions = {}
+    for one in naive.buys.values():
+        key = f"{one.offer.investor}/{one.offer.portfolio}"
+        versions.setdefault(key, {}).setdefault(one.offer.version, []).append(one)
+    return {key: (max(found), {one.offer.bucket: one for one in found[max(found)]}) for key, found in versions.items()}
+
+
+@settings(max_examples=40)
+@given(histories(least=10))
+def test_the_naive_rules_agree_with_every_reason_and_nothing_possible_is_left(history):
+    assert_agreed(run(Market(), history), run(NaiveBook(), history))
+
+
+def test_they_agree_where_money_is_scarce_and_every_reason_decides_somewhere(monkeypatch):
+    monkeypatch.setattr(rules, "BIDS_MAX", 5)
+    seen = set()
+    for seed in range(4):
+        market, naive, log = Market(), NaiveBook(), crowded(random.Random(seed))
+        for start in range(0, len(log), 30):
+            run(market, log[start : start + 30])
+            run(naive, log[start : start + 30])
+            seen |= assert_agreed(market, naive)
+    assert seen == {one.__struct_config__.tag for one in Why.__subclasses__()} - {"unknown", "possible"}
+
+
+def crowded(chance, inputs=120):
+    """A history of few assets and many buy offers, with bids of a few sizes, small limits and assets that need agreements."""
+    placed, offered, log = [], [], []
+    for n in range(inputs):
+        kind = chance.randrange(8) if n > 15 else 0
+        if kind < 3:
+            signed = chance.choice([(), ("loan",), ("loan",)])
+            terms = {"most": chance.randrange(6, 36), "risk_groups": tuple(chance.sample("ABC", 2)), "agreements": signed}
+            placed.append(buy(f"i{n % 9}", f"b{n}", chance.randrange(4, 90), **terms))
+            log.append(placed[-1])
+        elif kind == 3:
+            log.append(buy_withdrawn(placed.pop(chance.randrange(len(placed)))))
+        elif kind == 4 and offered:
+            log.append(released(chance.choice(offered[-6:]), *range(1, chance.randrange(2, 4))))
+        else:
+            terms = {"risk_group": chance.choice("ABC"), "all_or_none": chance.random() < 0.5, "agreements": chance.choice([(), ("loan",)])}
+            offered.append(sell(f"a{chance.randrange(9)}", n, chance.randrange(30, 150), chance.choice([5, 20]), 30, **terms))
+            log.append(offered[-1])
+    return log
+
+
+def assert_agreed(market, naive):
+    """Of every buy offer of a newest version and every asset. Returns the names of the reasons."""
+    seen = set()
+    for portfolio, (version, buckets) in newest(naive).items():
+        told = {bucket: [] for bucket in buckets}
+        for key, asset in naive.assets.items():
+            found = asked(market, portfolio, key)
+            assert (found.version, [one.bucket.bucket for one in found.buckets]) == (version, sorted(buckets))
+            assert found.left_cents == asset.left
+            for one in found.buckets:
+                mine = buckets[one.bucket.bucket]
+                assert (one.bucket.open_cents, one.bucket.held_cents, one.bucket.invested_cents) == (mine.open, mine.held, mine.invested)
+                assert agrees(naive, mine, asset, one.why), (one.why, asset, mine)
+                seen.add(name_of(one.why))
+                if asset.offer:
+                    told[one.bucket.bucket].append((asset, one.why))
+        assert_counts(counted(market, portfolio), buckets, told, sum(asset.offer is not None for asset in naive.assets.values()))
+    return seen
+
+
+def assert_counts(found, buckets, told, on_offer):
+    """What is counted for a portfolio is what is told of its assets one by one."""
+    assert (found.on_offer, found.looked_at, found.cut) == (on_offer, on_offer, False)
+    for one in found.buckets:
+        mine, every = buckets[one.bucket.bucket], told[one.bucket.bucket]
+        fitting = [decided for asset, decided in every if fits(mine.offer, asset.offer)]
+        assert one.fit == len(fitting)
+        assert one.decided == {name: sum(name_of(decided) == name for decided in fitting) for name in map(name_of, fitting)}
+        for (kind, name), count in one.unfit.items():
+            first = [decided for _, decided in every if name_of(decided) == kind and name == first_of(decided)]
+            bid = sum(not fits(mine.offer, asset.offer) and not isinstance(decided, Unfit | Unsigned) for asset, decided in every)
+            assert len(first) <= count <= len(first) + bid
+        assert sum(one.unfit.values()) + one.fit == on_offer
+
+
+def first_of(found):
+    return found.agreements[0] if isinstance(found, Unsigned) else found.unmet[0].asked.attribute if found.unmet else ""
+
+
+def test_a_bid_is_told_as_held_as_sold_and_as_taken_back():
+    market = run(Market(), [buy("ann"), sell(amount=60, all_or_none=True)])
+    assert reason(market) == Held(50)
+    run(market, [buy("ben", amount=10)])
+    assert reason(market) == Sold(50, 1, 1)
+    run(market, [released(sell(amount=60, all_or_none=True), 1)])
+    assert reason(market) == TakenBack(1)
+    assert reason(market, "ben/p") == Sold(10, 1, 2)
+
+
+def test_what_is_not_on_offer_is_told_apart():
+    market = run(Market(), [buy("ann", amount=100, risk_groups=("B",)), buy("ben"), sell(amount=50), buy("cy")])
+    assert reason(market, asset="harbor/a2") == Unknown()
+    assert reason(market) == SoldOut(1, 50, 1, 1, last=3, placed=1)
+    assert reason(market, "cy/p") == SoldOut(1, 50, 1, 1, last=3, placed=4)
+    run(market, [sell_withdrawn(version=2)])
+    assert reason(market) == NotOnOffer(2, 50)
+    run(market, [sell(version=3, amount=50)])
+    assert reason(market) == NotOnOffer(3, 50)
+
+
+def test_the_conjunction_that_fails_in_the_fewest_is_told_with_what_the_asset_has():
+    others = [(Predicate("country", ("EE",)), Predicate("rate", low=200_000), Predicate("term", low=1))]
+    market = run(Market(), [sell(), buy("ann", countries=("FI",), rate_ppm_min=150_000, others=others)])
+    assert reason(market) == Unfit((Unmet(Predicate("country", ("FI",)), "DE"), Unmet(Predicate("rate", low=150_000), 100_000)))
+    assert counted(market).buckets[0].unfit == {("criteria", "country"): 1}
+
+
+def test_criteria_that_take_nothing_and_agreements_that_are_lacking_are_told():
+    nothing = msgspec.structs.replace(buy("ann"), criteria=Criteria(()))
+    market = run(Market(), [sell(agreements=("loan", "mezzanine")), sell("a2"), nothing, buy("ben", agreements=("loan",))])
+    assert reason(market, asset="harbor/a2") == Unfit(())
+    assert reason(market, "ben/p") == Unsigned(("mezzanine",))
+    assert counted(market, "ben/p").buckets[0].unfit == {("agreements", "mezzanine"): 1}
+
+
+def test_limit_money_and_a_rest_are_told_apart():
+    market = run(Market(), [sell(amount=200, low=30, high=50), buy("ann", "b1", most=50), buy("ann", "b2", most=60)])
+    assert reason(market, bucket="b2") == Limit(60, 50, 30)
+    run(market, [buy("ben", amount=20), buy("cy", amount=100, most=50), buy("dee", most=60)])
+    assert reason(market, "ben/p") == Money(20, 30)
+    run(market, [buy("eve", amount=40)])
+    assert [name for name, *_ in market.summary()[2]["harbor/a1"][5]] == ["ann/p/1/b1", "cy/p/1/b1", "dee/p/1/b1"]
+    assert reason(market, "eve/p") == Rest(50, 40, 3, 3)
+
+
+def test_an_asset_with_as_many_bids_as_it_may_have_is_full(monkeypatch):
+    monkeypatch.setattr(rules, "BIDS_MAX", 2)
+    market = run(Market(), [sell(amount=200), buy("ann"), buy("ben"), buy("cy")])
+    assert reason(market, "cy/p") == Full(2)
+
+
+def test_only_the_newest_version_is_told_of_and_one_that_was_withdrawn_has_no_buckets():
+    first, second = buy("ann", "b1"), buy("ann", "b2", version=2)
+    market = run(Market(), [first, second])
+    assert [one.bucket.bucket for one in asked(market).buckets] == ["b2"]
+    run(market, [buy_withdrawn(second), buy_withdrawn(first)])
+    assert (asked(market).version, asked(market).buckets) == (2, ())
+    assert (counted(market).version, counted(market).buckets) == (2, ())
+    assert asked(market, "ann/q") is counted_or_none(market, "ann/q") is asked(market, "nobody/p") is None
+
+
+def counted_or_none(market, portfolio):
+    return why.of_portfolio(market.book, portfolio)
+
+
+def test_a_match_that_was_left_undone_would_be_told():
+    book = Book()
+    book.apply({b"b/ann/p/1/b1": rows.encode(rows.bought(buy("ann"), 1)), b"s/harbor/a1": rows.encode(rows.Asset(1, sell(), 2))})
+    assert book.settle()
+    (one,) = why.of_asset(book, "ann/p", "harbor/a1").buckets
+    assert one.why == why.Possible(50)
+
+
+def test_a_book_is_not_settled_while_a_step_works_in_it_and_built_from_rows_it_is():
+    lived = run(Market(), [sell("a2"), buy("ann")])
+    draft = Draft(lived.book)
+    draft.take(sell())
+    assert not lived.book.settle()
+    lived.book.apply(draft.rows())
+    lived.rows |= draft.changed
+    built = Market()
+    built.book.apply(lived.rows)
+    assert lived.book.settle()
+    assert asked(built) == asked(lived)
+    assert reason(built) == Sold(50, 1, 1)
+
+
+def test_the_counts_are_of_one_moment_and_come_in_slices(monkeypatch):
+    monkeypatch.setattr(why, "SLICE", 1)
+    market = run(Market(), [*(sell(f"a{n}", risk_group="AB"[n % 2]) for n in range(6)), buy("ann", amount=60, risk_groups=("A",))])
+    slices = why.of_portfolio(market.book, "ann/p")
+    seen = [next(slices).looked_at]
+    run(market, [sell_withdrawn(f"a{n}") for n in range(6)])
+    *rest, last = ((one.looked_at, one.buckets[0]) for one in slices)
+    assert [*seen, *(looked_at for looked_at, _ in rest), last[0]] == [1, 2, 3, 4, 5, 6, 6]
+    assert (last[1].unfit, last[1].decided) == ({("criteria", "risk_group"): 3}, {"sold": 2, "money": 1})
+
+
+def test_more_assets_than_are_looked_at_are_said_to_be_cut(monkeypatch):
+    monkeypatch.setattr(why, "ASSETS_MAX", 2)
+    found = counted(run(Market(), [sell("a1"), sell("a2"), sell("a3"), buy("ann", countries=("FI",))]))
+    assert (found.on_offer, found.looked_at, found.cut) == (3, 2, True)
+    assert found.buckets[0].unfit == {("criteria", "country"): 2}
