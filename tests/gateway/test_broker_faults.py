@@ -114,7 +114,7 @@ async def test_a_broker_that_stops_within_an_upload_is_503_with_what_it_has(serv
 
 async def test_a_broker_that_is_started_again_is_found_again(serve, broker, book, published):
     sender = Sender(book(1000, size=200), 100 * MB)
-    async with serve(broker.address, limits=IMPATIENT) as client:
+    async with serve(broker.address, limits=Limits(ack_s=1)) as client:
         upload = asyncio.create_task(client.upload(aiter(sender)))
         await sender.half.wait()
         await asyncio.to_thread(broker.stop)
