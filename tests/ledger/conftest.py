@@ -24,7 +24,8 @@ def ledger_database(postgres) -> str:
 
     async def create() -> None:
         server = await asyncpg.connect(postgres)
-        await server.execute(f"CREATE DATABASE {name}")
+        if not await server.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):  # of the bench's tests
+            await server.execute(f"CREATE DATABASE {name}")
         await server.close()
         await migrate(dsn)
 
