@@ -25,7 +25,7 @@ class Sent:
     refusable: set[str] = field(default_factory=set)  # originator/asset of documents that cannot be accepted
     uploads: dict[str, int] = field(default_factory=dict)  # batch -> documents, of acknowledged uploads
     produced: dict[str, tuple[int, int]] = field(default_factory=dict)  # batch -> (documents, times sent), of originators' own producers
-    portfolios: Counter[bytes] = field(default_factory=Counter)  # as they were acknowledged
+    portfolios: Counter[bytes] = field(default_factory=Counter)  # those that were acknowledged, as their events
     upload_max: int = 0  # documents of the largest upload
 
     def version(self, originator: str, asset: str, document: bytes) -> None:

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
+import msgspec
 
+from agents.trader.portfolio import parse
+from schemas.catalog import attributes_of
+from schemas.events import encode
 from streams import tokens, topics
 from streams.effects import Record
 from streams.gateway.limits import Limits
@@ -18,7 +22,9 @@ from tests.audit.sent import Sent
 from tests.chaos import books
 from tests.chaos.books import Book, Document
 from tests.chaos.target import StuckError
+from tests.rows import CATALOG
 
+MARKETS: Final = {market: attributes_of(market, CATALOG.products.values(), CATALOG.originators) for market in topics.MARKETS}
 UPLOADING: Final = ("bluebird", "prairie")  # by the gateway
 PRODUCING: Final = ("harbor",)  # by a producer of its own
 AGAIN_S: Final = 0.5  # before a file is sent again
@@ -120,7 +126,8 @@ class Senders:
             if self._finish.is_set():
                 return
             answer = await self._post(f"{self.gateway_url}/portfolios", "investor", investor, json=portfolio)
-            self.sent.portfolios[answer.content] += 1
+            placed = parse(msgspec.json.encode(portfolio), investor, answer.json()["version"], MARKETS)
+            self.sent.portfolios[encode(placed)] += 1
             if number > PORTFOLIOS_FIRST:
                 await self._pause(PORTFOLIO_S)
 
