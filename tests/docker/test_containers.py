@@ -66,7 +66,7 @@ def test_the_servers_are_of_the_versions_that_the_tests_run_against():
 
 
 def test_health_and_metrics_are_asked_where_they_are():
-    pages = {"gateway": {route.path for route in ROUTES}, "worker": set(views._handlers(None, None, Products()))}
+    pages = {"gateway": {route.path for route in ROUTES}, "worker": set(views._handlers(None, None, Products(), None))}
     scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     for name, port in (("gateway", "gateway_port"), ("worker", "ops_port")):
         (asked,) = re.findall(rf"http://127\.0\.0\.1:{settings.DEFAULTS[port]}(/[\w/]+)", SERVICES[name]["healthcheck"]["test"][-1])

@@ -79,7 +79,7 @@ async def test_two_kafkas_at_the_same_time_do_not_meet(tmp_path):
     try:
         await asyncio.gather(*(asyncio.to_thread(server.start) for server in servers))
         await admin.create_topics(servers[0].address)
-        with pytest.raises(admin.TopicsError, match=r"lacks the topics assets\.ingest"):
+        with pytest.raises(admin.TopicsError, match=r"lacks the topics products, assets\.ingest"):
             await admin.check_topics(servers[1].address)
     finally:
         for server in servers:
