@@ -111,7 +111,7 @@ def issue(originator: str, asset: str, currency: str, outstanding_cents: int, is
     check_amount(outstanding_cents, f"asset {originator}/{asset}")
     principal, unsold = (named(kind, originator, asset, currency=currency) for kind in (chart.PRINCIPAL, chart.UNSOLD))
     made = transfer(
-        head(f"{originator}/{asset}", ISSUE, currency, cause._replace(effective=issued)),
+        head(f"{originator}/{asset}/{currency}", ISSUE, currency, cause._replace(effective=issued)),
         Leg(principal, -outstanding_cents),
         Leg(unsold, outstanding_cents),
     )

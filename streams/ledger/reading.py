@@ -36,8 +36,9 @@ _HOLDINGS: Final = """
 _TRANSIT: Final = "SELECT originator, account FROM accounts WHERE kind = 'transit' AND currency = $1 AND originator = ANY($2::text[])"
 _CARRIED: Final = """
     SELECT holders, micro FROM unnest($1::text[], $2::text[]) AS given (originator, asset)
-    CROSS JOIN LATERAL (SELECT holders, micro FROM carried WHERE carried.originator = given.originator AND carried.asset = given.asset
-                        AND component = $3 ORDER BY transfer DESC LIMIT 1) AS latest"""
+    CROSS JOIN LATERAL (SELECT holders, micro FROM carried JOIN transfers ON number = transfer AND currency = $4
+                        WHERE carried.originator = given.originator AND carried.asset = given.asset AND component = $3
+                        ORDER BY transfer DESC LIMIT 1) AS latest"""
 _PENDING: Final = """
     SELECT investor, balance FROM accounts JOIN balances USING (account)
     WHERE kind = 'pending' AND originator = $1 AND currency = $2 AND balance > 0 ORDER BY account"""
@@ -45,8 +46,8 @@ _NUMBER: Final = "SELECT number FROM transfers WHERE id = $1"
 _LEGS: Final = "SELECT name, amount FROM legs JOIN accounts USING (account) WHERE transfer = $1 ORDER BY account"
 _CARRIED_BY: Final = "SELECT originator, asset, component, holders, micro FROM carried WHERE transfer = $1"
 _CARRIED_BEFORE: Final = """
-    SELECT holders, micro FROM carried WHERE originator = $1 AND asset = $2 AND component = $3 AND transfer < $4
-    ORDER BY transfer DESC LIMIT 1"""
+    SELECT holders, micro FROM carried JOIN transfers ON number = transfer AND currency = $4
+    WHERE originator = $1 AND asset = $2 AND component = $3 AND transfer < $5 ORDER BY transfer DESC LIMIT 1"""
 _HELD: Final = """
     SELECT coalesce(sum(balance), 0)::bigint FROM accounts JOIN balances USING (account)
     WHERE kind = 'hold' AND investor = $1 AND currency = $2"""
@@ -61,7 +62,7 @@ async def holdings(sql: Any, assets: Sequence[tuple[str, str]], currency: str, r
     starts = np.zeros(len(found) + 1, np.int64)
     np.cumsum([len(row["holders"]) for row in found], out=starts[1:])
     holders = _together(found, "holders")
-    carried = [_aligned(holders, await sql.fetch(_CARRIED, originators, names, component)) for component in (INTEREST, LATE_FEES)]
+    carried = [_aligned(holders, await sql.fetch(_CARRIED, originators, names, component, currency)) for component in (INTEREST, LATE_FEES)]
     return Holdings(
         [(row["originator"], row["asset"]) for row in found],
         [row["issued"] for row in found],
@@ -106,14 +107,14 @@ async def transfer(sql: Any, id_: str) -> tuple[Head, list[Leg], Carried | None]
     head, _ = await lookups.booked(sql, number)
     legs = [Leg(row["name"], row["amount"]) for row in await sql.fetch(_LEGS, number)]
     row = await sql.fetchrow(_CARRIED_BY, number)
-    return head, legs, None if row is None else await _without(sql, row, number)
+    return head, legs, None if row is None else await _without(sql, row, number, head.currency)
 
 
-async def _without(sql: Any, row: Any, number: int) -> Carried:
+async def _without(sql: Any, row: Any, number: int, currency: str) -> Carried:
     """What is carried now, less what this transfer changed."""
     whose = row["originator"], row["asset"], row["component"]
-    before = await sql.fetchrow(_CARRIED_BEFORE, *whose, number)
-    now = await sql.fetchrow(_CARRIED_BEFORE, *whose, 2**62)
+    before = await sql.fetchrow(_CARRIED_BEFORE, *whose, currency, number)
+    now = await sql.fetchrow(_CARRIED_BEFORE, *whose, currency, 2**62)
     changed = dict(zip(row["holders"], row["micro"], strict=True))
     for holder, micro in zip(before["holders"], before["micro"], strict=True) if before else ():
         changed[holder] -= micro

@@ -69,7 +69,7 @@ class Naive:
         asset = f"{one.originator}/{one.asset}"
         unsold, claim = f"unsold/{asset}", f"claim/{asset}/{one.investor}"
         if asset not in self.holders:
-            self.move(f"issue/{asset}", {f"principal/{asset}": -one.outstanding_cents, unsold: one.outstanding_cents})
+            self.move(f"issue/{asset}/{one.currency}", {f"principal/{asset}": -one.outstanding_cents, unsold: one.outstanding_cents})
             self.holders[asset] = [unsold]
         if claim not in self.holders[asset]:
             self.holders[asset].append(claim)

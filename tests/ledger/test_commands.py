@@ -48,7 +48,7 @@ async def test_a_broken_ledger_is_told_by_exit_code_and_transfer(sql, tranche):
     await sql.execute("SET session_replication_role = replica; UPDATE transfers SET batch = 'b' WHERE number = 3")
     broken = tranche("audit")
     assert broken.returncode == 1
-    assert "transfer 3, issue/harbor/loan-1: it is not what was booked" in broken.stdout
+    assert "transfer 3, issue/harbor/loan-1/EUR: it is not what was booked" in broken.stdout
 
 
 async def test_a_line_that_is_no_instruction_is_named_and_nothing_is_booked(sql, tranche):

@@ -196,9 +196,15 @@ async def test_one_call_is_as_many_calls_a_limit_holds_after_every_transfer(desk
     assert answers[0].outcomes[0].message == "hold/h1: wallet/ann/EUR has 10, -30 would leave -20; it may be not below 0"
 
 
-async def test_another_currency_is_another_asset_book(desk):
-    await done(desk, *SOLD)
-    assert rules(await desk.take([repay("x", currency="USD", principal_cents=5)])) == ["never_sold"]
+async def test_another_currency_is_another_asset_book(desk, sql):
+    await done(desk, *SOLD, repay(interest_cents=7))
+    for one in (repay("x", currency="USD", interest_cents=5), repay("y", currency="USD", principal_cents=5)):
+        assert rules(await desk.take([one])) == ["never_sold"]
+    abroad = {"currency": "USD", "investor": "bob"}
+    await done(desk, investor("bob"), investor("bob", currency="USD"), originator(currency="USD"))
+    await done(desk, deposit("d2", **abroad), hold("h2", **abroad), settle("harbor/loan-1/7/1", hold="h2", **abroad))
+    await done(desk, repay("z", currency="USD", interest_cents=11), reverse("interest/z"))
+    assert (await balances(sql))["pending/ann/harbor"] == 4
 
 
 async def test_opening_again_opens_nothing(desk, sql):
