@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from streams.embedded.kafka import Kafka
 from streams.embedded.postgres import Postgres
 from streams.publishing import publish_files
 from streams.settings import load
+from tests.beside import Beside, Ended, running
 
 SERVERS = {"kafka", "postgres"}
 
@@ -35,6 +37,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if SERVERS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.broker)
     items.sort(key=lambda item: [item.get_closest_marker(marker) is not None for marker in ("simulation", "crash", "broker")])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Beside]]:
+    """What runs beside the tests of this session, by the id of the test that waits for it."""
+    marks = {item.nodeid: item.get_closest_marker("beside") for item in request.session.items}
+    with ExitStack() as stack:
+        yield {id_: stack.enter_context(running(tmp_path_factory.mktemp("beside"), mark)) for id_, mark in marks.items() if mark}
+
+
+@pytest.fixture
+def ended(request: pytest.FixtureRequest, beside: dict[str, Beside]) -> Ended:
+    """Of a test that is marked `beside`: how its process ended."""
+    return beside[request.node.nodeid].ended()
 
 
 @pytest.fixture(scope="session")

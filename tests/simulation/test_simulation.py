@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
@@ -28,13 +27,13 @@ def command(*arguments, **environ):
 
 
 @pytest.mark.simulation
-def test_ten_thousand_seeds_lose_nothing_double_nothing_and_change_nothing(capsys):
-    ended = command("--seeds", SEEDS, "--jobs", os.cpu_count())
-    assert ended.returncode in (0, 1), ended.stderr[-4000:]
-    report = json.loads(ended.stdout.splitlines()[-1])
+@pytest.mark.beside("tests.simulation", "--seeds", SEEDS, nice=19)
+def test_ten_thousand_seeds_lose_nothing_double_nothing_and_change_nothing(ended, capsys):
+    assert ended.code in (0, 1), ended.progress[-4000:]
+    report = json.loads(ended.told.splitlines()[-1])
     with capsys.disabled():
         print(f"\nsimulation: {json.dumps(report)}")
-    assert ended.returncode == 0, ended.stderr[-4000:]
+    assert ended.code == 0, ended.progress[-4000:]
     assert (report["lost"], report["duplicated"], report["diverged"], report["failing_seeds"]) == (0, 0, 0, [])
     assert report["seeds"] == SEEDS
     happened = {"kills", "zombies", "writes of zombies refused", "sinks fenced", "transactions aborted", "transactions timed out"}
