@@ -7,7 +7,7 @@ import pkgutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -96,16 +96,16 @@ class App(faust.App):
             await runner.close()
 
 
+@cache
+def _agents() -> list[Any]:
+    found = [f"agents.{one.name}.agent" for one in pkgutil.iter_modules(agents.__path__)]
+    return [importlib.import_module(name) for name in found if find_spec(name)]  # the flow does not feed the ledger yet
+
+
 def discover(catalog: Catalog) -> tuple[list[Stage], list[Sink]]:
     """The stages and sinks of every `agents/*/agent.py`."""
-    stages: list[Stage] = []
-    sinks: list[Sink] = []
-    for found in pkgutil.iter_modules(agents.__path__):
-        if find_spec(f"agents.{found.name}.agent") is None:
-            continue  # the flow does not feed the ledger yet
-        module = importlib.import_module(f"agents.{found.name}.agent")
-        stages += getattr(module, "stages", lambda _: ())(catalog)
-        sinks += getattr(module, "sinks", lambda _: ())(catalog)
+    stages = [one for module in _agents() for one in getattr(module, "stages", lambda _: ())(catalog)]
+    sinks = [one for module in _agents() for one in getattr(module, "sinks", lambda _: ())(catalog)]
     return stages, sinks
 
 
