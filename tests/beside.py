@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,7 @@ def running(folder: Path, mark: pytest.Mark) -> Iterator[Beside]:
     with told.open("wb") as out, progress.open("wb") as err:
         process = subprocess.Popen(list(map(str, arguments)), cwd=ROOT, env=inherited(), stdout=out, stderr=err, process_group=0)
     os.setpriority(os.PRIO_PGRP, process.pid, mark.kwargs.get("nice", 0))
+    threading.Thread(target=process.wait, daemon=True).start()  # tests that look at their children see none that has ended
     try:
         yield Beside(process, told, progress)
     finally:
