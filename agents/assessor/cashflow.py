@@ -66,13 +66,13 @@ def predict(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months: 
         return _interest_only(terms, principal_cents, rate_ppm, months, outstanding_cents)
     regular = instalments(terms, principal_cents, rate_ppm, months)
     first = regular if terms.kind == ANNUITY else regular + interest_of(principal_cents, rate_ppm, terms.interest_rounding)
-    covers = np.minimum(months, first // 2) - outstanding_cents  # less than nothing with an opening balance: that does not cover it
-    balance, last = principal_cents, first
+    covering = outstanding_cents - np.minimum(months, first // 2)  # the opening balance from which on it covers what is outstanding
+    balance, last = principal_cents, first.copy()
     interest, short = np.zeros_like(principal_cents), np.zeros_like(principal_cents)
     for month_interest, month_principal in schedule(terms, principal_cents, rate_ppm, months, regular):
         paid = month_interest + month_principal
-        short += (balance + covers < 0) & (balance > 0)
-        last = np.where(paid > 0, paid, last)
+        short += (balance < covering) & (balance > 0)
+        np.copyto(last, paid, where=paid > 0)
         interest += month_interest
         balance = balance - month_principal
     residual = residuals(terms, principal_cents, months, regular, last)
@@ -96,10 +96,10 @@ def schedule(terms: Amortisation, principal_cents: Ints, rate_ppm: Ints, months:
     the balance never grows and is never negative. Rounding up may end a loan before its term. Where interest would exceed a rounded-down
     instalment, it alone is paid.
     """
-    balance = principal_cents
+    balance, fits = principal_cents, _fits(principal_cents, rate_ppm)
     ends = set(np.unique(months).tolist())
     for month in range(1, int(months.max(initial=0)) + 1):
-        interest = interest_of(balance, rate_ppm, terms.interest_rounding)
+        interest = _interest_of(balance, rate_ppm, terms.interest_rounding, fits)
         principal = np.minimum(np.maximum(regular_cents - interest, 0) if terms.kind == ANNUITY else regular_cents, balance)
         if month in ends:
             principal = np.where(months == month, balance, principal)
@@ -154,9 +154,18 @@ def simple_interest(principal_cents: Ints, rate_ppm: Ints, months: Ints, roundin
 
 def interest_of(balance_cents: Ints, rate_ppm: Ints, rounding: str) -> Ints:
     """A month's interest, rounded."""
-    if int(balance_cents.max(initial=0)) * int(rate_ppm.max(initial=0)) <= INT64_MAX - PERIODS:
+    return _interest_of(balance_cents, rate_ppm, rounding, _fits(balance_cents, rate_ppm))
+
+
+def _fits(balance_cents: Ints, rate_ppm: Ints) -> bool:
+    """Whether the product of these, and of all lower balances, fits int64."""
+    return int(balance_cents.max(initial=0)) * int(rate_ppm.max(initial=0)) <= INT64_MAX - PERIODS
+
+
+def _interest_of(balance_cents: Ints, rate_ppm: Ints, rounding: str, fits: bool) -> Ints:
+    if fits:
         return quotient(balance_cents * rate_ppm, PERIODS, rounding)
-    whole, rest = np.divmod(balance_cents, PERIODS)  # the product would not fit int64, its two parts do
+    whole, rest = np.divmod(balance_cents, PERIODS)  # the two parts of the product do
     return quotient(rest * rate_ppm, PERIODS, rounding, whole * rate_ppm)
 
 

@@ -93,8 +93,9 @@ def _known(column: str, missing: int, points: Callable[[Ints], Ints], best: int)
 
     def given(rows: pa.RecordBatch) -> Ints:
         values = rows.column(column)
-        found = points(values.fill_null(0).to_numpy())
-        return np.where(values.is_null().to_numpy(zero_copy_only=False), missing, found) if values.null_count else found
+        if not values.null_count:
+            return points(values.to_numpy())
+        return np.where(values.is_null().to_numpy(zero_copy_only=False), missing, points(values.fill_null(0).to_numpy()))
 
     return Part(column, given, max(best, missing))
 

@@ -16,17 +16,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+Ints = NDArray[np.int64]
+
 REASONS_MAX: Final = 4
 
 
-def reasons(columns: Sequence[str], below_best: NDArray[np.int64]) -> pa.Array:
+def reasons(columns: Sequence[str], below_best: Ints) -> pa.Array:
     """A text a row; `below_best` [columns, rows] are points, never negative."""
-    names = pa.array([f"{column} -" for column in columns], pa.string())
     order = np.argsort(-below_best, axis=0, kind="stable")[:REASONS_MAX]
-    parts = []
-    for place in order:
-        points = pa.array(np.take_along_axis(below_best, place[None], axis=0)[0])
-        some = pc.if_else(pc.equal(points, 0), pa.scalar(None, pa.int64()), points)
-        parts.append(pc.binary_join_element_wise(names.take(pa.array(place)), some.cast(pa.string()), ""))
-    first, *more = parts  # where the first is null all are, and a row of nulls alone would be left out of what is joined
+    first, *more = (_texts(columns, place, np.take_along_axis(below_best, place[None], axis=0)[0]) for place in order)
+    # where the first is null all are, and a row of nulls alone would be left out of what is joined
     return pc.binary_join_element_wise(first.fill_null(""), *more, ", ", null_handling="skip")
+
+
+def _texts(columns: Sequence[str], place: Ints, points: Ints) -> pa.Array:
+    """A reason a row, null where it costs nothing. There are few different ones, and each is written once."""
+    codes, which = np.unique(points * len(columns) + place, return_inverse=True)
+    texts = [f"{columns[code % len(columns)]} -{code // len(columns)}" if code >= len(columns) else None for code in codes.tolist()]
+    return pa.array(texts, pa.string()).take(pa.array(which))
