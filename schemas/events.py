@@ -6,7 +6,7 @@ event's currency, and say so in their names; rates are parts per million a year.
 subscribers.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from schemas.criteria import Criteria
 
 UPLOAD, INBOX, REPLAY, RESTART, DROP = "upload", "inbox", "replay", "restart", "drop"
 WAYS: Final = (UPLOAD, INBOX, REPLAY, RESTART, DROP)
+Withdrawal = Literal["", "paused", "closed"]  # what its portfolio is now; empty: there is a newer version
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="event"):
@@ -90,6 +91,7 @@ class Portfolio(Event, frozen=True, tag="portfolio.placed"):
     buckets: tuple[Bucket, ...]
     bid_cents_max: int  # the most that goes into one asset
     closed: bool = False  # its open buy offers are withdrawn and none placed
+    paused: bool = False  # so too, until a version that is not
 
 
 class SellOffer(Event, frozen=True, tag="sell_offer.placed"):
@@ -149,6 +151,7 @@ class BuyOfferWithdrawn(Event, frozen=True, tag="buy_offer.withdrawn"):
 
     offer: str
     investor: str
+    reason: Withdrawal = ""
 
 
 class ProposedBid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

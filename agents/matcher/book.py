@@ -10,6 +10,7 @@ from agents.matcher.buys import Buys
 from agents.matcher.index import Wants
 from agents.matcher.lot import Lot
 from agents.matcher.queues import Queues
+from agents.matcher.rows import Withdrawn
 from agents.matcher.shelf import Shelf
 from schemas.criteria import Criteria
 
@@ -23,7 +24,7 @@ class Step(Protocol):
 
     changed: dict[bytes, bytes | None] | None  # its rows, once they were asked for
     lots: dict[str, Lot]  # the assets that it looked at
-    withdrawn: dict[str, int]
+    withdrawn: dict[str, Withdrawn]
     served: dict[str, int]
 
 
@@ -37,7 +38,7 @@ class Book:
     def __init__(self) -> None:
         self.inputs = 0
         self.assets: dict[str, bytes] = {}
-        self.withdrawn: dict[str, int] = {}  # investor/portfolio -> its newest withdrawn version
+        self.withdrawn: dict[str, Withdrawn] = {}  # investor/portfolio -> its newest withdrawn version
         self.holding: dict[str, set[str]] = {}  # buy offer -> the assets where bids of it are held
         self.served: dict[str, int] = {}  # buy offer -> what its row says
         self.buys = Buys()
@@ -95,7 +96,7 @@ class Book:
             elif key.startswith(rows.ASSET):
                 self.assets[key[2:].decode()] = value
             elif key.startswith(rows.PORTFOLIO):
-                self.withdrawn[key[2:].decode()] = int(value)
+                self.withdrawn[key[2:].decode()] = Withdrawn.of(value)
             elif key == rows.MARKET:
                 self.inputs = int(value)
             else:

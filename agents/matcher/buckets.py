@@ -32,8 +32,16 @@ class Buyer(NamedTuple):
     agreements: tuple[str, ...]
 
 
-def newest(book: Book, portfolio: str) -> tuple[int, list[Buyer]] | None:
-    """The newest version of a portfolio and its buy offers, by bucket; None if nothing was ever heard of it."""
+class Newest(NamedTuple):
+    """The newest version of a portfolio and its buy offers, by bucket; where it was withdrawn none, and the `state` says more."""
+
+    version: int
+    buyers: list[Buyer]
+    state: str = "open"  # or "paused", "closed", or "withdrawn"
+
+
+def newest(book: Book, portfolio: str) -> Newest | None:
+    """The newest version of investor/portfolio; None if nothing was ever heard of it."""
     buys = book.buys
     investor, _, name = portfolio.partition("/")
     slots = [
@@ -41,10 +49,10 @@ def newest(book: Book, portfolio: str) -> tuple[int, list[Buyer]] | None:
     ]
     if not slots:
         withdrawn = book.withdrawn.get(portfolio)
-        return None if withdrawn is None else (withdrawn, [])
+        return None if withdrawn is None else Newest(withdrawn.version, [], withdrawn.reason or "withdrawn")
     last = max(int(buys.version[slot]) for slot in slots)
     chosen = (slot for slot in slots if buys.version[slot] == last)
-    return last, [_buyer(book, slot) for slot in sorted(chosen, key=buys.buckets.__getitem__)]
+    return Newest(last, [_buyer(book, slot) for slot in sorted(chosen, key=buys.buckets.__getitem__)])
 
 
 def _places(texts: list[str], text: str) -> Iterator[int]:

@@ -12,7 +12,7 @@ from agents.matcher.book import Book
 from agents.matcher.buys import Column
 from agents.matcher.lot import Lot
 from agents.matcher.meeting import Asked, bid_cents
-from agents.matcher.rows import Asset, Bid
+from agents.matcher.rows import Asset, Bid, Withdrawn
 from schemas.events import (
     BidsReleased,
     BuyOffer,
@@ -32,7 +32,7 @@ class Draft:
         self.proposals: list[Proposal] = []
         self.changed: dict[bytes, bytes | None] | None = None
         self.lots: dict[str, Lot] = {}  # looked at
-        self.withdrawn: dict[str, int] = {}
+        self.withdrawn: dict[str, Withdrawn] = {}
         book.begin(self)
         self._book = book
         self._buys, self._queues, self._shelf = book.buys, book.queues, book.shelf
@@ -72,7 +72,7 @@ class Draft:
             if offer in self.served or offer in self._book.served:
                 changed[rows.SERVED + offer.encode()] = None
         changed.update({rows.ASSET + key.encode(): rows.encode(lot.row) for key, lot in self.lots.items() if lot.changed})
-        changed.update({rows.PORTFOLIO + key.encode(): b"%d" % version for key, version in self.withdrawn.items()})
+        changed.update({rows.PORTFOLIO + key.encode(): one.row() for key, one in self.withdrawn.items()})
         changed[rows.MARKET] = b"%d" % self._now
         return changed
 
@@ -103,7 +103,8 @@ class Draft:
         if slot is None or buys.investors[slot] != event.investor:
             return
         portfolio = f"{buys.investors[slot]}/{buys.portfolios[slot]}"
-        self.withdrawn[portfolio] = max(int(buys.version[slot]), self._withdrawn_version(portfolio))
+        if buys.version[slot] >= self._withdrawn_version(portfolio):
+            self.withdrawn[portfolio] = Withdrawn(int(buys.version[slot]), event.reason)
         held = self._book.holding.get(event.offer, set()) | self._holding.get(event.offer, set())
         lots = [lot for key in held if (lot := self._lot(key)).release(event.offer)]
         buys.withdraw(slot)
@@ -218,7 +219,8 @@ class Draft:
         return lot
 
     def _withdrawn_version(self, portfolio: str) -> int:
-        return self.withdrawn.get(portfolio, self._book.withdrawn.get(portfolio, 0))
+        withdrawn = self.withdrawn.get(portfolio) or self._book.withdrawn.get(portfolio)
+        return withdrawn.version if withdrawn else 0
 
 
 def _key(event: SellOffer | SellOfferWithdrawn) -> str:

@@ -3,11 +3,11 @@
 `s/` + originator/asset: an Asset with all of its bids, for good, since what was sold of it must not be forgotten. `b/` + buy offer id: a
 Buy, what never changes of it: what it has held and invested, and when it was last served, is in its bids, so that matching an asset writes
 one row and not one more for each of its bids. `f/` + buy offer id: the number of the input that last served it, once a bid of it was taken
-out again. Both are deleted when the offer is withdrawn. `p/` + investor/portfolio: the newest version of it that was withdrawn. `m`: how
-many inputs the market has taken.
+out again. Both are deleted when the offer is withdrawn. `p/` + investor/portfolio: the newest version of it that was withdrawn, and why, if
+the event said so. `m`: how many inputs the market has taken.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,21 @@ class Buy(msgspec.Struct, frozen=True, omit_defaults=True):
     placed: int  # the number of the input that placed it
     criteria: msgspec.Raw
     agreements: tuple[str, ...] = ()  # sorted, unique
+
+
+class Withdrawn(NamedTuple):
+    """A version of a portfolio whose buy offers were withdrawn, and a `schemas.events.Withdrawal`."""
+
+    version: int
+    reason: str = ""
+
+    def row(self) -> bytes:
+        return f"{self.version} {self.reason}".rstrip().encode()
+
+    @classmethod
+    def of(cls, row: bytes) -> "Withdrawn":
+        version, _, reason = row.decode().partition(" ")
+        return cls(int(version), reason)
 
 
 class Asset(msgspec.Struct, omit_defaults=True):

@@ -51,10 +51,11 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class OfAsset(msgspec.Struct, frozen=True):
-    """A portfolio's newest version against an asset. There are no buckets where the version was withdrawn."""
+    """A portfolio's newest version against an asset. There are no buckets where the version was withdrawn; `state`: as `Newest`."""
 
     portfolio: str
     version: int
+    state: str
     asset: str
     left_cents: int  # on offer
     buckets: tuple[Decided, ...]
@@ -74,6 +75,7 @@ class OfPortfolio(msgspec.Struct):
 
     portfolio: str
     version: int
+    state: str
     on_offer: int
     looked_at: int
     cut: bool  # there are more than ASSETS_MAX, and the others are not looked at
@@ -85,11 +87,10 @@ def of_asset(book: Book, portfolio: str, asset: str) -> OfAsset | None:
     found = newest(book, portfolio)
     if found is None:
         return None
-    version, buyers = found
     row = book.assets.get(asset)
     lot = None if row is None else Lot(asset, rows.decode_asset(row))
-    decided = tuple(Decided(one.bucket, _why(one, lot)) for one in buyers)
-    return OfAsset(portfolio, version, asset, lot.left if lot else 0, decided)
+    decided = tuple(Decided(one.bucket, _why(one, lot)) for one in found.buyers)
+    return OfAsset(portfolio, found.version, found.state, asset, lot.left if lot else 0, decided)
 
 
 def of_portfolio(book: Book, portfolio: str) -> Iterator[OfPortfolio] | None:
@@ -102,12 +103,12 @@ def of_portfolio(book: Book, portfolio: str) -> Iterator[OfPortfolio] | None:
     found = newest(book, portfolio)
     if found is None:
         return None
-    version, buyers = found
+    buyers = found.buyers
     keys, offers = book.shelf.first(ASSETS_MAX if buyers else 0)
     taken = keys, offers, [book.assets[key] for key in keys]
     on_offer = len(book.shelf)
     fillings = tuple(Filling(one.bucket) for one in buyers)
-    return _counted(OfPortfolio(portfolio, version, on_offer, 0, on_offer > ASSETS_MAX, fillings), buyers, taken)
+    return _counted(OfPortfolio(portfolio, found.version, found.state, on_offer, 0, on_offer > ASSETS_MAX, fillings), buyers, taken)
 
 
 def _counted(counts: OfPortfolio, buyers: list[Buyer], taken: _Taken) -> Iterator[OfPortfolio]:

@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.asset import CENTS_MAX
 from schemas.criteria import fault as criteria_fault
-from schemas.events import BuyOffer, BuyOfferWithdrawn, Portfolio
+from schemas.events import BuyOffer, BuyOfferWithdrawn, Portfolio, Withdrawal
 
 BUCKETS_MAX: Final = 50
 ID_BYTES_MAX: Final = 64
@@ -33,14 +33,15 @@ _decode: Final = msgspec.json.Decoder(Placed).decode
 
 
 def plan(portfolio: Portfolio, row: bytes | None, agreements: tuple[str, ...] = ()) -> Plan | None:
-    """The withdrawal of every buy offer of the version before, then a buy offer for each bucket unless the portfolio is closed.
+    """The withdrawal of every buy offer of the version before, then a buy offer for each bucket unless the portfolio is closed or paused.
 
     A version that is not newer than the row's changes nothing: None. The portfolio has passed `fault`. `agreements`: as `buy_offers`.
     """
     before = Placed(0, portfolio.currency, ()) if row is None else _decode(row)
     if portfolio.version <= before.version:
         return None
-    gone = [BuyOfferWithdrawn(offer, portfolio.investor) for offer in before.offers]
+    reason: Withdrawal = "closed" if portfolio.closed else "paused" if portfolio.paused else ""
+    gone = [BuyOfferWithdrawn(offer, portfolio.investor, reason) for offer in before.offers]
     new = buy_offers(portfolio, agreements)
     if before.currency == portfolio.currency:
         markets: tuple[tuple[str, Sequence[BuyOfferWithdrawn | BuyOffer]], ...] = ((portfolio.currency, [*gone, *new]),)
@@ -63,11 +64,11 @@ def shares(amount: int, percents: Sequence[int]) -> list[int]:
 
 
 def buy_offers(portfolio: Portfolio, agreements: tuple[str, ...] = ()) -> list[BuyOffer]:
-    """A buy offer for each bucket; together they are the portfolio's size. None if it is closed. It has passed `fault`.
+    """A buy offer for each bucket; together they are the portfolio's size. None if it is closed or paused. It has passed `fault`.
 
     `agreements` are those that its investor has signed.
     """
-    if portfolio.closed:
+    if portfolio.closed or portfolio.paused:
         return []
     amounts = shares(portfolio.size_cents, [bucket.share_percent for bucket in portfolio.buckets])
     return [
@@ -90,7 +91,7 @@ def buy_offers(portfolio: Portfolio, agreements: tuple[str, ...] = ()) -> list[B
 def fault(portfolio: Portfolio, markets: tuple[str, ...]) -> str:
     """Why a portfolio cannot be traded, empty if it can. The gateway has checked more, but anybody can write to a topic.
 
-    One that is closed needs no money and no buckets: nothing is placed.
+    One that is closed needs no money and no buckets. One that is paused does: it may go on by them.
     """
     names = [bucket.name for bucket in portfolio.buckets]
     texts = (portfolio.investor, portfolio.portfolio, *names)

@@ -2,7 +2,8 @@
 
 Its shape is `schemas/examples/portfolio.json`. `portfolio` and a bucket's `name` are 1 to 64 of a-z, 0-9 and "-". Amounts are decimal
 strings in the currency's major unit with at most two decimals ("10000.00"). `bid_max` (the most that goes into one asset) is BID_MAX
-unless given; `closed`: true withdraws the portfolio's buy offers. A bucket's `criteria` are as `criteria.py` reads them: a text or JSON.
+unless given; `closed`: true withdraws the portfolio's buy offers, `paused`: true until it is placed again. A bucket's `criteria` are as
+`criteria.py` reads them: a text or JSON.
 """
 
 import re
@@ -31,7 +32,7 @@ EVERYTHING: Final[dict[str, Any]] = {"all": []}  # the criteria of a bucket that
 
 _ID: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?", re.ASCII)
-_PORTFOLIO: Final = ("portfolio", "currency", "size", "bid_max", "buckets", "closed")
+_PORTFOLIO: Final = ("portfolio", "currency", "size", "bid_max", "buckets", "closed", "paused")
 _BUCKET: Final = ("name", "share_percent", "criteria")
 
 
@@ -81,11 +82,9 @@ class _Reader:
             self._wrong("currency", currency, f"one of {', '.join(markets)}")
         size = self._cents(given.get("size"), "size", SIZE_CENTS_MIN)
         bid_max = self._cents(given.get("bid_max", BID_MAX), "bid_max", 1)
-        closed = given.get("closed", False)
-        if not isinstance(closed, bool):
-            self._wrong("closed", closed, "true or false")
+        closed, paused = (self._flag(given.get(name, False), name) for name in ("closed", "paused"))
         buckets = self._buckets(given.get("buckets"), attributes)
-        return Portfolio(name, investor, version, str(currency), size, buckets, bid_max, closed=closed is True)
+        return Portfolio(name, investor, version, str(currency), size, buckets, bid_max, closed=closed, paused=paused)
 
     def _buckets(self, given: Any, attributes: Attributes | None) -> tuple[Bucket, ...]:
         if not isinstance(given, list) or not 1 <= len(given) <= BUCKETS_MAX:
@@ -133,6 +132,12 @@ class _Reader:
             return given
         self._wrong(path, given, must)
         return ""
+
+    def _flag(self, given: Any, path: str) -> bool:
+        if isinstance(given, bool):
+            return given
+        self._wrong(path, given, "true or false")
+        return False
 
     def _whole(self, given: Any, path: str, low: int, high: int) -> int:
         if isinstance(given, int) and not isinstance(given, bool) and low <= given <= high:

@@ -47,19 +47,15 @@ async def why(markets: Markets, portfolio: str, asset: str) -> Page:
 
 def _of_asset(found: Mapping[str, Any], form: Markup) -> Page:
     left = join(("Left on offer: ", money(found["left_cents"]), " ", found["currency"]))
-    body = join((form, tag("p", left), table(_OF_ASSET, found["buckets"], _none(found))))
+    body = join((form, tag("p", left), table(_OF_ASSET, found["buckets"], found.get("text", ""))))
     return Page(PLACE, f"{found['portfolio']} and {found['asset']}", _NOTE, found, body)
 
 
 def _of_portfolio(found: Mapping[str, Any], form: Markup) -> Page:
     on_offer = f"{found['on_offer']:,} assets are on offer in {found['currency']}"
     looked_at = f"; the first {found['looked_at']:,} were looked at." if found["cut"] else "."
-    body = join((form, tag("p", on_offer + looked_at), table(_OF_PORTFOLIO, found["buckets"], _none(found))))
+    body = join((form, tag("p", on_offer + looked_at), table(_OF_PORTFOLIO, found["buckets"], found.get("text", ""))))
     return Page(PLACE, f"{found['portfolio']}, version {found['version']}", _NOTE, found, body)
-
-
-def _none(found: Mapping[str, Any]) -> str:
-    return f"Version {found['version']} was withdrawn, and no newer one has buy offers."
 
 
 def _lines(counts: list[dict[str, Any]]) -> Markup:

@@ -94,7 +94,7 @@ def _shown(found: Body) -> Iterator[Any]:
 
     yield plain(_head(found), "bold")
     if not found["buckets"]:
-        yield plain(f"version {found['version']} was withdrawn, and no newer one has buy offers")
+        yield plain(found["text"])
         return
     table = Table("bucket", *(Column(name, justify="right") for name in AMOUNTS), "why", box=box.SIMPLE_HEAD)
     for bucket in found["buckets"]:

@@ -27,6 +27,11 @@ TEXTS: Final = {  # a reason's fields by their names, amounts as money
     "rest": "fits, but {others} came first, and one bid must take all of the {left_cents} left; {affordable_cents} can be afforded",
     "possible": "fits and could bid {cents}: a fault of the matcher",
 }
+STATES: Final = {
+    "paused": "version {version} was withdrawn when the portfolio was paused, and no newer one has buy offers",
+    "closed": "version {version} was withdrawn when the portfolio was closed, and no newer one has buy offers",
+    "withdrawn": "version {version} was withdrawn, and no newer one has buy offers",
+}
 DECIDED: Final = {  # of assets on offer that fit
     "held": "with a bid that is held until the bids make 100 %",
     "sold": "invested in already",
@@ -45,14 +50,19 @@ def of_asset(found: OfAsset, currency: str, attributes: Mapping[str, Attribute])
         {**msgspec.to_builtins(one.bucket), **msgspec.to_builtins(one.why), "text": text(one.why, currency, attributes)}
         for one in found.buckets
     ]
-    return {"portfolio": found.portfolio, "version": found.version, "currency": currency, "asset": found.asset,
-            "left_cents": found.left_cents, "buckets": buckets}  # fmt: skip
+    return {**_head(found, currency), "asset": found.asset, "left_cents": found.left_cents, "buckets": buckets}
 
 
 def of_portfolio(found: OfPortfolio, currency: str) -> dict[str, Any]:
     """A portfolio against all that is on offer: a bucket an entry, with the most frequent reasons first."""
-    return {"portfolio": found.portfolio, "version": found.version, "currency": currency, "on_offer": found.on_offer,
-            "looked_at": found.looked_at, "cut": found.cut, "buckets": [_filling(one) for one in found.buckets]}  # fmt: skip
+    buckets = [_filling(one) for one in found.buckets]
+    return {**_head(found, currency), "on_offer": found.on_offer, "looked_at": found.looked_at, "cut": found.cut, "buckets": buckets}
+
+
+def _head(found: OfAsset | OfPortfolio, currency: str) -> dict[str, Any]:
+    """What is said of the portfolio's version; where it has no buy offers with a text."""
+    text = {} if found.state == "open" else {"text": STATES[found.state].format(version=found.version)}
+    return {"portfolio": found.portfolio, "version": found.version, "currency": currency, "state": found.state, **text}
 
 
 def _filling(found: Filling) -> dict[str, Any]:

@@ -53,6 +53,8 @@ PLACED = [
     portfolio("euro", 50_000, ANY, currency="EUR"),
     portfolio("gone", 50_000, ANY),
     portfolio("gone", 50_000, ANY, version=2, closed=True),
+    portfolio("resting", 50_000, ANY),
+    portfolio("resting", 50_000, ANY, version=2, paused=True),
     portfolio("old", 70_000, ANY),
     portfolio("old", 80_000, ONLY_B, version=2),
 ]

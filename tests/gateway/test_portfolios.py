@@ -73,6 +73,14 @@ async def test_a_portfolio_is_closed_in_its_market(client, published):
     assert gap.fault(closed, topics.MARKETS) == "", "the trader takes it"
 
 
+async def test_a_portfolio_is_paused_and_goes_on_by_versions_of_it(client, published):
+    answers = [(await place(client, {**BODY, **more})).json() for more in ({}, {"paused": True}, {"paused": False})]
+    placed = [decode_portfolio(record.value) for record in await published(topics.PORTFOLIOS)]
+    assert [one.paused for one in placed] == [False, True, False]
+    assert [answer.get("paused") for answer in answers] == [None, True, None]
+    assert {structs.replace(one, version=1, paused=False) for one in placed} == {structs.replace(placed[0], version=1)}
+
+
 async def test_the_answer_says_which_products_the_investor_may_not_buy_for_want_of_which_agreements(serve, kafka, published, tmp_path):
     needed = Needed(investor=("risk-notice-2026", "kyc"))
     product = structs.replace(CATALOG.products["consumer-loan-eur"], product="needs-agreements", currency="GBP", agreements=needed)

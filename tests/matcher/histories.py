@@ -44,8 +44,8 @@ def released(offer: SellOffer, *numbers):
     return BidsReleased(offer, numbers)
 
 
-def buy_withdrawn(offer: BuyOffer):
-    return BuyOfferWithdrawn(offer.offer, offer.investor)
+def buy_withdrawn(offer: BuyOffer, reason=""):
+    return BuyOfferWithdrawn(offer.offer, offer.investor, reason)
 
 
 class Market:

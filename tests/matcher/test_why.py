@@ -3,6 +3,7 @@
 import random
 
 import msgspec
+import pytest
 from histories import Market, buy, buy_withdrawn, histories, released, run, sell, sell_withdrawn
 from hypothesis import given, settings
 from judge import agrees
@@ -194,6 +195,23 @@ def test_only_the_newest_version_is_told_of_and_one_that_was_withdrawn_has_no_bu
     assert (asked(market).version, asked(market).buckets) == (2, ())
     assert (counted(market).version, counted(market).buckets) == (2, ())
     assert asked(market, "ann/q") is counted_or_none(market, "ann/q") is asked(market, "nobody/p") is None
+
+
+@pytest.mark.parametrize("reason", ["paused", "closed", ""])
+def test_a_withdrawn_portfolio_says_whether_it_was_paused_or_closed_also_from_rows_until_it_goes_on(reason):
+    first, second = buy("ann", "b1"), buy("ann", "b2")
+    market, built = run(Market(), [first, second, buy_withdrawn(first), buy_withdrawn(second, reason)]), Market()
+    built.book.apply(market.rows)
+    for one in (market, built):
+        assert (asked(one).state, counted(one).state) == (reason or "withdrawn",) * 2
+        run(one, [buy("ann", version=2)])
+        assert (asked(one).state, counted(one).state) == ("open", "open")
+
+
+def test_an_older_version_that_is_withdrawn_later_says_nothing_of_the_newer_one():
+    first, second = buy("ann"), buy("ann", version=2)
+    market = run(Market(), [first, second, buy_withdrawn(second, "paused"), buy_withdrawn(first, "closed")])
+    assert (asked(market).version, asked(market).state) == (2, "paused")
 
 
 def counted_or_none(market, portfolio):

@@ -47,14 +47,24 @@ SELL = SellOffer(
     attributes={"country": "DE", "rate": 70_000},
 )
 BUY = BuyOffer("i/p/1/b", "i", "p", 1, "b", "EUR", 100, 50, CRITERIA)
-MARKET = [SELL, SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"), BUY, BuyOfferWithdrawn("i/p/1/b", "i"), BidsReleased(SELL, (1, 2))]
+MARKET = [
+    SELL,
+    SellOfferWithdrawn("h/a/2", "h", "a", 2, "recalled"),
+    BUY,
+    BuyOfferWithdrawn("i/p/1/b", "i", "paused"),
+    BidsReleased(SELL, (1, 2)),
+]
 BIDS = (ProposedBid(1, "i/p/1/b", "i", "p", "b", 5), ProposedBid(2, "j/p/1/b", "j", "p", "b", 7))
 ONES = [
     (BatchReceived("b", "h", 2, 300, "ff", 1, "cut off", 299), events.decode_batch, "batch.received"),
     (BatchProgress("b", "h", {"created": 2}), events.decode_batch, "batch.progress"),
     (Rejected("b", "h", "a", 7, "rate", "is NaN", "assets.ingest-0-1", b"\x00\xff"), events.decode_rejected, "asset.rejected"),
     (Repayment("h", "a", 2, "EUR", -1, 2, 3, 4, "b"), events.decode_repayment, "repayment.reported"),
-    (Portfolio("p", "i", 1, "EUR", 100, (Bucket("x", 100, CRITERIA),), 50, closed=True), events.decode_portfolio, "portfolio.placed"),
+    (
+        Portfolio("p", "i", 1, "EUR", 100, (Bucket("x", 100, CRITERIA),), 50, closed=True, paused=True),
+        events.decode_portfolio,
+        "portfolio.placed",
+    ),
     (Proposal("h/a/1/1", SELL, BIDS), events.decode_proposal, "proposal.made"),
     (Released("h/a/1/1", "h/a/1", "h", "a", 1, "EUR", 12, BIDS, "declined"), events.decode_released, "proposal.released"),
     (
@@ -109,6 +119,21 @@ def test_a_missing_field_is_refused():
 def test_an_event_of_another_topic_is_refused():
     with pytest.raises(msgspec.ValidationError, match=r"investment\.made"):
         events.decode_market(events.encode([ONES[-1][0]]))
+
+
+def test_a_portfolio_and_a_withdrawal_from_before_they_could_be_paused_are_read():
+    old = (
+        b'{"event":"portfolio.placed","portfolio":"p","investor":"i","version":1,"currency":"EUR","size_cents":1,"buckets":[],'
+        b'"bid_cents_max":2}'
+    )
+    assert events.encode(events.decode_portfolio(old)) == old
+    gone = b'[{"event":"buy_offer.withdrawn","offer":"i/p/1/b","investor":"i"}]'
+    assert events.decode_market(gone) == [BuyOfferWithdrawn("i/p/1/b", "i")]
+
+
+def test_a_withdrawal_has_no_other_reason():
+    with pytest.raises(msgspec.ValidationError, match="reason"):
+        events.decode_market(b'[{"event":"buy_offer.withdrawn","offer":"i/p/1/b","investor":"i","reason":"bored"}]')
 
 
 def test_events_do_not_change():

@@ -148,13 +148,14 @@ def _placed(rng: random.Random, homes: tuple[int, ...]) -> Delivery:
     home = rng.choice(homes)
     investor = rng.choice(named("investor-", home)[:2])
     version = rng.randrange(1, 4)
-    value = _portfolio(investor, version, rng.random() < 0.15)
+    chance = rng.random()
+    value = _portfolio(investor, version, chance < 0.1, 0.1 <= chance < 0.2)
     if rng.random() < 0.1:
         value = value[:-7]
     return Delivery(rng.uniform(0, LAST_S), topics.PORTFOLIOS.name, home, investor.encode(), value, ())
 
 
 @cache
-def _portfolio(investor: str, version: int, closed: bool) -> bytes:
+def _portfolio(investor: str, version: int, closed: bool, paused: bool) -> bytes:
     buckets = (Bucket("safe", 60, wants(risk_groups=("A", "B", "C"))), Bucket("any", 40, wants(days_past_due_max=30)))
-    return encode(Portfolio("main", investor, version, "USD", 200_00 * version, buckets, bid_cents_max=90_00, closed=closed))
+    return encode(Portfolio("main", investor, version, "USD", 200_00 * version, buckets, bid_cents_max=90_00, closed=closed, paused=paused))

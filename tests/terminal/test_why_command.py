@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from schemas.criteria import Criteria, Predicate
+from schemas.events import BuyOfferWithdrawn
 from streams import settings
 from streams.embedded import runfile
 from streams.embedded.runfile import Process, Run
@@ -64,6 +65,13 @@ async def test_people_see_how_many_assets_each_reason_keeps_away(tranche):
     head, _, _, *rows = lines(out)
     assert (code, head) == (0, "anna/income, version 1, EUR; 3 assets on offer")
     assert rows == ["high 400.00 200.00 0.00 200.00 1 fit", "1 invested in already", "2 with another rate than is asked, or none"]
+
+
+async def test_a_closed_portfolio_is_told_as_that(tranche, workers):
+    await workers[1].begin(BuyOfferWithdrawn("anna/income/1/high", "anna", "closed"))
+    code, out, _ = await tranche("anna/income")
+    _, told = lines(out)
+    assert (code, told) == (0, "version 1 was withdrawn when the portfolio was closed, and no newer one has buy offers")
 
 
 async def test_programs_get_what_the_worker_answers(tranche, workers):

@@ -64,10 +64,24 @@ def test_a_stale_or_repeated_version_changes_nothing(version):
 def test_a_closed_portfolio_only_withdraws_and_can_open_again():
     closed = gap.plan(portfolio(2, closed=True), gap.plan(portfolio(), None).row)
     ((_, gone),) = closed.events
-    assert gone == [BuyOfferWithdrawn("ann/p/1/b0", "ann"), BuyOfferWithdrawn("ann/p/1/b1", "ann")]
+    assert gone == [BuyOfferWithdrawn("ann/p/1/b0", "ann", "closed"), BuyOfferWithdrawn("ann/p/1/b1", "ann", "closed")]
     assert gap.plan(portfolio(2), closed.row) is None
     ((_, placed),) = gap.plan(portfolio(3), closed.row).events
     assert len(placed) == 2
+
+
+def test_a_paused_portfolio_withdraws_and_a_newer_version_goes_on():
+    paused = gap.plan(portfolio(2, paused=True), gap.plan(portfolio(), None).row)
+    ((_, gone),) = paused.events
+    assert gone == [BuyOfferWithdrawn("ann/p/1/b0", "ann", "paused"), BuyOfferWithdrawn("ann/p/1/b1", "ann", "paused")]
+    assert gap.plan(portfolio(3, paused=True), paused.row).events == (), "nothing is left to withdraw"
+    ((_, placed),) = gap.plan(portfolio(3), paused.row).events
+    assert placed == gap.buy_offers(portfolio(3))
+
+
+def test_a_paused_portfolio_must_be_one_that_can_go_on():
+    assert gap.fault(portfolio(paused=True), MARKETS) == ""
+    assert gap.fault(portfolio(paused=True, shares=(60, 50)), MARKETS).startswith("buckets: the shares add up to 110")
 
 
 def test_a_portfolio_that_begins_closed_has_no_events_but_a_row():

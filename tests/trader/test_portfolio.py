@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 import schemas
 from agents.trader.portfolio import PortfolioError, parse
@@ -72,8 +73,14 @@ def test_a_portfolio_can_be_closed():
     assert parse(body(closed=True), "ann", 1, MARKETS).closed
 
 
+def test_a_portfolio_can_be_paused_and_is_otherwise_as_it_is():
+    paused = parse(body(paused=True), "ann", 1, MARKETS)
+    assert paused == structs.replace(parse(body(), "ann", 1, MARKETS), paused=True)
+
+
 def test_the_investor_is_never_taken_from_the_body():
-    assert problems(body(investor="mallory")) == ["investor: unknown; known are portfolio, currency, size, bid_max, buckets, closed"]
+    (problem,) = problems(body(investor="mallory"))
+    assert problem == "investor: unknown; known are portfolio, currency, size, bid_max, buckets, closed, paused"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +104,8 @@ def test_the_investor_is_never_taken_from_the_body():
         (body(bid_max=None), "bid_max: missing"),
         (body(closed="yes"), 'closed: "yes"; must be true or false'),
         (body(closed=1), "closed: 1; must be true or false"),
+        (body(paused="no"), 'paused: "no"; must be true or false'),
+        (body(paused=None), "paused: missing; must be true or false"),
         (body(buckets=[]), "buckets: a list of 0; must be a list of 1 to 50 buckets"),
         (body(buckets=[bucket(str(n), 2) for n in range(51)]), "buckets: a list of 51; must be"),
         (body(buckets={}), "buckets: an object; must be"),
@@ -176,7 +185,7 @@ def test_amounts_and_rates_are_exact():
 
 
 KEYS = st.sampled_from(
-    ["portfolio", "currency", "size", "bid_max", "buckets", "closed", "name", "share_percent", "criteria", "all", "attribute"]
+    ["portfolio", "currency", "size", "bid_max", "buckets", "closed", "paused", "name", "share_percent", "criteria", "all", "attribute"]
 )
 JSON = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just([{}]))
 OBJECT = st.dictionaries(KEYS, JSON, max_size=4)

@@ -38,7 +38,7 @@ def newest(messages):
 
 
 odd = st.sampled_from([b"", b"[]", message(portfolio(1), 0).value[:-1]])
-placed = st.builds(portfolio, st.integers(1, 4), st.sampled_from("pq"), closed=st.booleans())
+placed = st.builds(portfolio, st.integers(1, 4), st.sampled_from("pq"), closed=st.booleans(), paused=st.booleans())
 
 
 @given(told=st.lists(placed | odd, max_size=12), key=st.sampled_from([b"ann", b"bob"]))

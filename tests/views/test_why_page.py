@@ -7,9 +7,11 @@ import pytest
 
 from agents.matcher.draft import Draft
 from schemas.criteria import Criteria, Predicate
+from schemas.events import BuyOfferWithdrawn
 from streams.why import markets
 from tests.held_market import Worker, buy, sell
 
+PORTFOLIO = {"portfolio": "anna/income", "version": 1, "currency": "EUR", "state": "open"}
 AT_LEAST_8 = Criteria(((Predicate("rate", low=80_000),),))
 
 
@@ -34,7 +36,7 @@ async def why(client, portfolio, asset=None, **more):
 async def test_programs_get_what_decided_between_a_portfolio_and_an_asset(client):
     told = (await why(client, "anna/income", "bluebird/A2", format="json")).json()
     (bucket,) = told.pop("buckets")
-    assert told == {"portfolio": "anna/income", "version": 1, "currency": "EUR", "asset": "bluebird/A2", "left_cents": 100_000}
+    assert told == {**PORTFOLIO, "asset": "bluebird/A2", "left_cents": 100_000}
     assert bucket == {
         "bucket": "high", "buy_offer": "anna/income/1/high", "amount_cents": 40_000, "open_cents": 20_000, "held_cents": 0,
         "invested_cents": 20_000, "bid_cents_max": 20_000, "why": "criteria",
@@ -47,9 +49,18 @@ async def test_programs_get_what_decided_between_a_portfolio_and_an_asset(client
 async def test_programs_get_how_many_assets_each_reason_keeps_from_a_portfolio(client):
     told = (await why(client, "anna/income", format="json")).json()
     (bucket,) = told.pop("buckets")
-    assert told == {"portfolio": "anna/income", "version": 1, "currency": "EUR", "on_offer": 3, "looked_at": 3, "cut": False}
+    assert told == {**PORTFOLIO, "on_offer": 3, "looked_at": 3, "cut": False}
     assert (bucket["fit"], bucket["decided"]) == (1, [{"why": "sold", "assets": 1, "text": "1 invested in already"}])
     assert bucket["unfit"] == [{"why": "criteria", "name": "rate", "assets": 2, "text": "2 with another rate than is asked, or none"}]
+
+
+async def test_a_paused_portfolio_is_told_as_that(client, worker):
+    await worker.begin(BuyOfferWithdrawn("anna/income/1/high", "anna", "paused"))
+    told = (await why(client, "anna/income", format="json")).json()
+    text = "version 1 was withdrawn when the portfolio was paused, and no newer one has buy offers"
+    assert told == {**PORTFOLIO, "state": "paused", "text": text, "on_offer": 3, "looked_at": 0, "cut": False, "buckets": []}
+    for asset in (None, "bluebird/A2"):
+        assert text in (await why(client, "anna/income", asset)).text
 
 
 async def test_people_get_the_same_as_a_page_with_a_form(client):
