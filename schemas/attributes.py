@@ -16,6 +16,8 @@ from schemas.kinds import AssetKind
 from schemas.repeated import repeated
 
 DAYS_PAST_DUE: Final = "days_past_due"
+RATE: Final = "rate"
+TERM_MONTHS: Final = "term_months"
 PPM: Final = 1_000_000
 RETURN_PPM_MAX: Final = 10**12
 PRICE_BP_MAX: Final = 10**7

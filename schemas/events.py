@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from schemas.criteria import Criteria
+from schemas.criteria import Conjunction, Criteria
 
 UPLOAD, INBOX, REPLAY, RESTART, DROP = "upload", "inbox", "replay", "restart", "drop"
 WAYS: Final = (UPLOAD, INBOX, REPLAY, RESTART, DROP)
@@ -92,6 +92,9 @@ class Portfolio(Event, frozen=True, tag="portfolio.placed"):
     bid_cents_max: int  # the most that goes into one asset
     closed: bool = False  # its open buy offers are withdrawn and none placed
     paused: bool = False  # so too, until a version that is not
+    rate_ppm_min: int | None = None  # this and the next two are limits of all its buckets, besides their criteria
+    term_months_max: int | None = None
+    days_past_due_max: int | None = None
 
 
 class SellOffer(Event, frozen=True, tag="sell_offer.placed"):
@@ -144,6 +147,7 @@ class BuyOffer(Event, frozen=True, tag="buy_offer.placed"):
     bid_cents_max: int
     criteria: Criteria
     agreements: tuple[str, ...] = ()  # that the investor had signed when it was placed
+    limits: Conjunction = ()  # of its portfolio; they are in the criteria, and tell what in there comes from them
 
 
 class BuyOfferWithdrawn(Event, frozen=True, tag="buy_offer.withdrawn"):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from agents.matcher.book import Book
-from schemas.criteria import Criteria
+from schemas.criteria import Conjunction, Criteria
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -30,6 +30,7 @@ class Buyer(NamedTuple):
     placed: int  # the number of the input that placed it
     criteria: Criteria
     agreements: tuple[str, ...]
+    limits: Conjunction
 
 
 class Newest(NamedTuple):
@@ -68,4 +69,4 @@ def _buyer(book: Book, slot: int) -> Buyer:
     buys = book.buys
     amount, open_cents, held, most = (int(column[slot]) for column in (buys.amount, buys.open, buys.held, buys.most))
     bucket = Bucket(buys.buckets[slot], buys.offers[slot], amount, open_cents, held, amount - open_cents - held, most)
-    return Buyer(bucket, buys.investors[slot], int(buys.placed[slot]), *book.wants[int(buys.want[slot])])
+    return Buyer(bucket, buys.investors[slot], int(buys.placed[slot]), *book.wants[int(buys.want[slot])], buys.limits[slot])

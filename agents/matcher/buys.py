@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agents.matcher.meeting import Offered, Plain
 from agents.matcher.rows import Buy
 from agents.matcher.rules import digest
+from schemas.criteria import Conjunction
 
 ROOM: Final = 64  # slots at first; it doubles
 NOBODY: Final = -1  # the number of no input: who is not there was never served
@@ -33,6 +34,7 @@ class Buys:
     version: Column  # of its portfolio
     want: Column  # the number of what it wants
     investor: Column  # a number for it
+    limits: list[Conjunction]  # of its portfolio
     names = ("amount", "open", "held", "most", "served", "placed", "digest", "version", "want", "investor")
 
     def __init__(self) -> None:
@@ -41,9 +43,11 @@ class Buys:
         self.investors: list[str] = []
         self.portfolios: list[str] = []
         self.buckets: list[str] = []
+        self.limits = []
         self.placed_now: list[int] = []
         self.withdrawn_now: list[int] = []
         self._texts: dict[str, str] = {}  # what many have is kept once
+        self._limits: dict[Conjunction, Conjunction] = {}
         self._numbers: dict[str, int] = {}  # of investors
         self._free: list[int] = []
         self._before: list[tuple[Column, Column, Column, Column]] = []  # slots, and what was open, held and served
@@ -76,15 +80,18 @@ class Buys:
         """A slot for a buy offer that has none; nothing of it is open yet."""
         own = self._texts.setdefault
         investor, portfolio, bucket = own(buy.investor, buy.investor), own(buy.portfolio, buy.portfolio), own(buy.bucket, buy.bucket)
+        limits = self._limits.setdefault(buy.limits, buy.limits)
         if self._free:
             slot = self._free.pop()
             self.offers[slot], self.investors[slot], self.portfolios[slot], self.buckets[slot] = offer, investor, portfolio, bucket
+            self.limits[slot] = limits
         else:
             slot = len(self.offers)
             self.offers.append(offer)
             self.investors.append(investor)
             self.portfolios.append(portfolio)
             self.buckets.append(bucket)
+            self.limits.append(limits)
             if slot == self.amount.size:
                 self._widen()
         self.slots[offer] = slot

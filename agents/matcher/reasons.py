@@ -67,6 +67,12 @@ class Unmet(msgspec.Struct, frozen=True):
     has: int | str | None
 
 
+class Beyond(Why, frozen=True, tag="portfolio_limit"):
+    """Limits of the portfolio, which are in the criteria of all its buckets, do not take the asset (rule 1), whatever else they say."""
+
+    unmet: tuple[Unmet, ...]
+
+
 class Unfit(Why, frozen=True, tag="criteria"):
     """The criteria do not take the asset (rule 1): what fails of the conjunction of which the fewest do. Nothing: they take no asset."""
 

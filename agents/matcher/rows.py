@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from schemas.criteria import Conjunction
 from schemas.events import BuyOffer, SellOffer
 
 BUY, SERVED, ASSET, PORTFOLIO, MARKET = b"b/", b"f/", b"s/", b"p/", b"m"
@@ -39,6 +40,7 @@ class Buy(msgspec.Struct, frozen=True, omit_defaults=True):
     placed: int  # the number of the input that placed it
     criteria: msgspec.Raw
     agreements: tuple[str, ...] = ()  # sorted, unique
+    limits: Conjunction = ()  # of its portfolio: what in the criteria comes from them
 
 
 class Withdrawn(NamedTuple):
@@ -77,5 +79,5 @@ def bought(offer: BuyOffer, placed: int) -> Buy:
     """The row of a buy offer that the input of this number places."""
     return Buy(
         offer.investor, offer.portfolio, offer.version, offer.bucket, offer.amount_cents, offer.bid_cents_max, placed,
-        msgspec.Raw(encode(offer.criteria)), tuple(sorted(set(offer.agreements))),
+        msgspec.Raw(encode(offer.criteria)), tuple(sorted(set(offer.agreements))), offer.limits,
     )  # fmt: skip

@@ -80,8 +80,9 @@ def fault(offer: SellOffer | BuyOffer, market: str) -> str:
         return _out_of_bounds(offer) or _agreements_fault(offer) or odd or _attributes_fault(offer.attributes)
     if offer.offer != f"{offer.investor}/{offer.portfolio}/{offer.version}/{offer.bucket}":
         return "offer: is not investor/portfolio/version/bucket"
-    why = criteria.fault(offer.criteria)
-    return _out_of_bounds(offer) or _agreements_fault(offer) or (why and f"criteria: {why}")
+    every = (("criteria", offer.criteria), ("limits", criteria.Criteria((offer.limits,))))
+    why = next((f"{name}: {why}" for name, one in every if (why := criteria.fault(one))), "")
+    return _out_of_bounds(offer) or _agreements_fault(offer) or why
 
 
 def _agreements_fault(offer: SellOffer | BuyOffer) -> str:

@@ -14,6 +14,7 @@ from agents.matcher.book import Book
 from agents.matcher.buckets import Bucket, Buyer, newest
 from agents.matcher.lot import Lot
 from agents.matcher.reasons import (
+    Beyond,
     Full,
     Held,
     Limit,
@@ -31,14 +32,14 @@ from agents.matcher.reasons import (
     Why,
     name_of,
 )
-from schemas.criteria import Criteria, Predicate, fulfils
+from schemas.criteria import Conjunction, Criteria, Predicate, fulfils
 from schemas.events import SellOffer
 
 ASSETS_MAX: Final = 200_000  # on offer, that are looked at for a portfolio
 SLICE: Final = 4_096  # predicates looked at, and pieces of ROW_BYTES unfolded, in one go
 ROW_BYTES: Final = 64
 
-UNSIGNED, UNFIT = name_of(Unsigned), name_of(Unfit)
+UNSIGNED, BEYOND, UNFIT = name_of(Unsigned), name_of(Beyond), name_of(Unfit)
 
 _Taken = tuple[list[str], list[SellOffer | None], list[bytes]]  # of the book: assets, what is on offer of them, their rows
 
@@ -136,6 +137,8 @@ def _first(buyer: Buyer, offer: SellOffer) -> tuple[str, str] | None:
     """The reason for not fitting, and the first agreement or attribute that it is about; none where criteria take nothing."""
     if lacking := _lacking(buyer, offer):
         return UNSIGNED, lacking[0]
+    if beyond := _failing(buyer.limits, offer.attributes):
+        return BEYOND, beyond[0].attribute
     fails = _fails(buyer.criteria, offer.attributes)
     return None if fails is None else (UNFIT, fails[0].attribute if fails else "")
 
@@ -168,8 +171,15 @@ def _unfit(buyer: Buyer, offer: SellOffer) -> Why | None:
     lacking = _lacking(buyer, offer)
     if lacking:
         return Unsigned(lacking)
+    beyond = _failing(buyer.limits, offer.attributes)
+    if beyond:
+        return Beyond(_unmet(beyond, offer))
     fails = _fails(buyer.criteria, offer.attributes)
-    return None if fails is None else Unfit(tuple(Unmet(one, offer.attributes.get(one.attribute)) for one in fails))
+    return None if fails is None else Unfit(_unmet(fails, offer))
+
+
+def _unmet(fails: list[Predicate], offer: SellOffer) -> tuple[Unmet, ...]:
+    return tuple(Unmet(one, offer.attributes.get(one.attribute)) for one in fails)
 
 
 def _lacking(buyer: Buyer, offer: SellOffer) -> tuple[str, ...]:
@@ -180,12 +190,16 @@ def _fails(criteria: Criteria, attributes: Mapping[str, int | str]) -> list[Pred
     """What the attributes do not fulfil of the conjunction of which that is the least, the first of several; None if it is nothing."""
     fewest: list[Predicate] | None = None
     for all_of in criteria.any_of:
-        fails = [one for one in all_of if not fulfils(one, attributes.get(one.attribute))]
+        fails = _failing(all_of, attributes)
         if not fails:
             return None
         if fewest is None or len(fails) < len(fewest):
             fewest = fails
     return fewest or []
+
+
+def _failing(all_of: Conjunction, attributes: Mapping[str, int | str]) -> list[Predicate]:
+    return [one for one in all_of if not fulfils(one, attributes.get(one.attribute))]
 
 
 def _unaffordable(buyer: Buyer, lot: Lot, offer: SellOffer) -> Why:

@@ -5,7 +5,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from agents.trader import limits
+from agents.trader.expression import CriteriaError
+from agents.trader.normal import within
 from schemas.asset import CENTS_MAX
+from schemas.criteria import Criteria
 from schemas.criteria import fault as criteria_fault
 from schemas.events import BuyOffer, BuyOfferWithdrawn, Portfolio, Withdrawal
 
@@ -64,12 +68,13 @@ def shares(amount: int, percents: Sequence[int]) -> list[int]:
 
 
 def buy_offers(portfolio: Portfolio, agreements: tuple[str, ...] = ()) -> list[BuyOffer]:
-    """A buy offer for each bucket; together they are the portfolio's size. None if it is closed or paused. It has passed `fault`.
+    """A buy offer for each bucket, within the portfolio's limits; together they are its size. None if it is closed or paused.
 
-    `agreements` are those that its investor has signed.
+    It has passed `fault`. `agreements` are those that its investor has signed.
     """
     if portfolio.closed or portfolio.paused:
         return []
+    limited = limits.predicates(portfolio)
     amounts = shares(portfolio.size_cents, [bucket.share_percent for bucket in portfolio.buckets])
     return [
         BuyOffer(
@@ -81,8 +86,9 @@ def buy_offers(portfolio: Portfolio, agreements: tuple[str, ...] = ()) -> list[B
             currency=portfolio.currency,
             amount_cents=amount,
             bid_cents_max=portfolio.bid_cents_max,
-            criteria=bucket.criteria,
+            criteria=within(bucket.criteria, limited),
             agreements=agreements,
+            limits=limited,
         )
         for bucket, amount in zip(portfolio.buckets, amounts, strict=True)
     ]
@@ -106,14 +112,28 @@ def fault(portfolio: Portfolio, markets: tuple[str, ...]) -> str:
 
 def _money_faults(portfolio: Portfolio, names: Sequence[str]) -> tuple[tuple[bool, str], ...]:
     percents = [bucket.share_percent for bucket in portfolio.buckets]
+    criteria = ((bucket.name, _criteria_fault(bucket.criteria, portfolio)) for bucket in portfolio.buckets)
+    limit = limits.fault(portfolio)
     return (
         (not 0 < portfolio.size_cents <= CENTS_MAX, f"size_cents: {portfolio.size_cents}; must be 1 to {CENTS_MAX}"),
         (not 0 < portfolio.bid_cents_max <= CENTS_MAX, f"bid_cents_max: {portfolio.bid_cents_max}; must be 1 to {CENTS_MAX}"),
+        (bool(limit), limit),
         (len(names) > BUCKETS_MAX, f"buckets: {len(names)}; at most {BUCKETS_MAX}"),
         (len(set(names)) < len(names), "buckets: two have the same name"),
-        *((bool(why), f"buckets: {one.name}: criteria: {why}") for one in portfolio.buckets if (why := criteria_fault(one.criteria))),
+        *((bool(why), f"buckets: {name}: criteria: {why}") for name, why in criteria),
         (min(percents, default=0) < 0 or sum(percents) != 100, f"buckets: the shares add up to {sum(percents)}; must be 100, none below 0"),
     )
+
+
+def _criteria_fault(criteria: Criteria, portfolio: Portfolio) -> str:
+    """Why a bucket's criteria cannot be brought within the limits, empty if they can."""
+    why = criteria_fault(criteria)
+    if not why:
+        try:
+            within(criteria, limits.predicates(portfolio))
+        except CriteriaError as fault:
+            return fault.why
+    return why
 
 
 def _is_id(text: str) -> bool:

@@ -72,7 +72,7 @@ def _text(word: Word, attribute: Attribute) -> str:
 
 def _of_number(ask: Ask, attribute: Attribute) -> Predicate:
     name, least, most = attribute.name, attribute.low, attribute.high
-    numbers = [_number(word, attribute) for word in ask.values]
+    numbers = [number(word, attribute) for word in ask.values]
     low, high = {
         Test.KNOWN: lambda: (least, most),
         Test.IS: lambda: (numbers[0], numbers[0]),
@@ -92,16 +92,20 @@ def _shown(ask: Ask) -> str:
     return f"between {first} and {rest[0]}" if rest else f"{ask.test} {first}"
 
 
-def _number(word: Word, attribute: Attribute) -> int:
-    """A value in the attribute's unit."""
+def number(word: Word, attribute: Attribute) -> int:
+    """A value in the attribute's unit.
+
+    Raises:
+        CriteriaError: it is none of the attribute's kind, or out of its bounds.
+    """
     kind = attribute.kind
-    number = _day(word) if kind is Kind.DAY else _scaled(word, attribute)
-    if number is None:
+    found = _day(word) if kind is Kind.DAY else _scaled(word, attribute)
+    if found is None:
         raise CriteriaError(f"{attribute.name} is {_WRITTEN[kind]}; this is {word.text[:64]!r}", word.place)
-    if not attribute.low <= number <= attribute.high:
+    if not attribute.low <= found <= attribute.high:
         low, high = number_text(kind, attribute.low), number_text(kind, attribute.high)
         raise CriteriaError(f"{attribute.name} is {low} to {high}", word.place)
-    return number
+    return found
 
 
 def _day(word: Word) -> int | None:

@@ -26,6 +26,15 @@ def normal(node: Node, meaning: Meaning) -> Criteria:
     return _Work(meaning).criteria(node)
 
 
+def within(criteria: Criteria, limits: Conjunction) -> Criteria:
+    """What criteria in normal form take that is within all limits, ranges of numbers, in normal form too; perhaps nothing.
+
+    Raises:
+        CriteriaError: it takes too many steps.
+    """
+    return _Work(lambda _: ()).within(criteria, limits) if limits else criteria
+
+
 class _Work:
     """The steps that are left, for one expression."""
 
@@ -34,7 +43,14 @@ class _Work:
         self._left = STEPS_MAX
 
     def criteria(self, node: Node) -> Criteria:
-        found = self._joined(self._of(node, positive=True))
+        return self._sorted(self._of(node, positive=True))
+
+    def within(self, criteria: Criteria, limits: Conjunction) -> Criteria:
+        met = (self._met(all_of, limits) for all_of in criteria.any_of)
+        return self._sorted(self._largest({one for one in met if one is not None}))
+
+    def _sorted(self, found: Collection[Conjunction]) -> Criteria:
+        found = self._joined(found)
         if len(found) > CONJUNCTIONS_MAX:
             raise CriteriaError(f"with every `or` outside the criteria have {len(found)} alternatives; at most {CONJUNCTIONS_MAX}", "")
         values = sum(len(one.values) for all_of in found for one in all_of)

@@ -3,7 +3,8 @@
 Its shape is `schemas/examples/portfolio.json`. `portfolio` and a bucket's `name` are 1 to 64 of a-z, 0-9 and "-". Amounts are decimal
 strings in the currency's major unit with at most two decimals ("10000.00"). `bid_max` (the most that goes into one asset) is BID_MAX
 unless given; `closed`: true withdraws the portfolio's buy offers, `paused`: true until it is placed again. A bucket's `criteria` are as
-`criteria.py` reads them: a text or JSON.
+`criteria.py` reads them: a text or JSON. `rate_min`, a text as "6%", `term_months_max` and `days_past_due_max` are limits of all buckets;
+with the last, criteria that say nothing of days past due take what is past due for no longer than that.
 """
 
 import re
@@ -15,9 +16,12 @@ from typing import Any, Final
 import msgspec
 
 from agents.trader.criteria import read
-from agents.trader.expression import CriteriaError
+from agents.trader.expression import CriteriaError, Shape, Word
+from agents.trader.limits import predicates
+from agents.trader.meaning import number
+from agents.trader.normal import within
 from schemas.asset import CENTS_MAX
-from schemas.attributes import Attribute
+from schemas.attributes import DAYS_PAST_DUE, RATE, TERM_MONTHS, Attribute, nearest
 from schemas.criteria import Criteria
 from schemas.events import Bucket, Portfolio
 
@@ -32,7 +36,9 @@ EVERYTHING: Final[dict[str, Any]] = {"all": []}  # the criteria of a bucket that
 
 _ID: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?", re.ASCII)
-_PORTFOLIO: Final = ("portfolio", "currency", "size", "bid_max", "buckets", "closed", "paused")
+_PORTFOLIO: Final = (
+    "portfolio", "currency", "size", "bid_max", "rate_min", "term_months_max", "days_past_due_max", "buckets", "closed", "paused",
+)  # fmt: skip
 _BUCKET: Final = ("name", "share_percent", "criteria")
 
 
@@ -83,14 +89,60 @@ class _Reader:
         size = self._cents(given.get("size"), "size", SIZE_CENTS_MIN)
         bid_max = self._cents(given.get("bid_max", BID_MAX), "bid_max", 1)
         closed, paused = (self._flag(given.get(name, False), name) for name in ("closed", "paused"))
-        buckets = self._buckets(given.get("buckets"), attributes)
-        return Portfolio(name, investor, version, str(currency), size, buckets, bid_max, closed=closed, paused=paused)
+        limits = {
+            "rate_ppm_min": self._rate_min(given, attributes),
+            "term_months_max": self._most(given, TERM_MONTHS, 1, attributes),
+            "days_past_due_max": self._most(given, DAYS_PAST_DUE, 0, attributes),
+        }
+        buckets = self._buckets(given.get("buckets"), attributes, past_due="days_past_due_max" in given)
+        found = Portfolio(name, investor, version, str(currency), size, buckets, bid_max, closed=closed, paused=paused, **limits)
+        if not self.problems:
+            self._within_limits(found)
+        return found
 
-    def _buckets(self, given: Any, attributes: Attributes | None) -> tuple[Bucket, ...]:
+    def _rate_min(self, given: Mapping[str, Any], attributes: Attributes | None) -> int | None:
+        """The smallest rate, in parts per million; None where none is given."""
+        if "rate_min" not in given or not (attribute := self._of_market("rate_min", RATE, attributes)):
+            return None
+        text = given["rate_min"]
+        try:
+            rate = number(Word(text, Shape.STRING, ""), attribute) if isinstance(text, str) else 0
+        except CriteriaError as fault:
+            self.problems.append(f"rate_min: {fault.why}")
+            return None
+        if rate <= 0:
+            self._wrong("rate_min", text, 'a text above 0, as "6%" or "0.06"')
+        return rate
+
+    def _most(self, given: Mapping[str, Any], name: str, low: int, attributes: Attributes | None) -> int | None:
+        """The most of an attribute that is a whole number; None where none is given."""
+        path = f"{name}_max"
+        if path not in given or not (attribute := self._of_market(path, name, attributes)):
+            return None
+        return self._whole(given[path], path, low, attribute.high)
+
+    def _of_market(self, path: str, name: str, attributes: Attributes | None) -> Attribute | None:
+        """The attribute that a limit is about; None if there is no market, or criteria may not say it there."""
+        if attributes is not None and name not in attributes:
+            self.problems.append(f"{path}: {name!r} is no attribute of this market; {nearest(name, attributes)}")
+        return attributes.get(name) if attributes is not None else None
+
+    def _within_limits(self, portfolio: Portfolio) -> None:
+        """Every bucket takes something within the limits."""
+        for place, bucket in enumerate(portfolio.buckets):
+            try:
+                nothing = not within(bucket.criteria, predicates(portfolio)).any_of
+            except CriteriaError as fault:
+                self.problems.append(f"buckets[{place}].criteria: with the portfolio's limits {fault.why}")
+                continue
+            if nothing:
+                self.problems.append(f"buckets[{place}].criteria: they take nothing within the portfolio's limits")
+
+    def _buckets(self, given: Any, attributes: Attributes | None, *, past_due: bool) -> tuple[Bucket, ...]:
         if not isinstance(given, list) or not 1 <= len(given) <= BUCKETS_MAX:
             self._wrong("buckets", given, f"a list of 1 to {BUCKETS_MAX} buckets")
             return ()
-        found = [self._bucket(one, f"buckets[{place}]", attributes) for place, one in enumerate(given)]
+        found = [self._bucket(one, f"buckets[{place}]", attributes, past_due) for place, one in enumerate(given)]
         names: set[str] = set()
         for place, bucket in enumerate(found):
             if bucket.name in names:
@@ -99,14 +151,14 @@ class _Reader:
         self._shares([bucket.share_percent for bucket in found])
         return tuple(found)
 
-    def _bucket(self, given: Any, path: str, attributes: Attributes | None) -> Bucket:
+    def _bucket(self, given: Any, path: str, attributes: Attributes | None, past_due: bool) -> Bucket:
         if not isinstance(given, dict):
             self._wrong(path, given, "an object")
             return Bucket("", 0)
         self._known(given, f"{path}.", _BUCKET)
         name = self._text(given.get("name"), f"{path}.name", _ID, "1 to 64 of a-z, 0-9 and -")
         share = self._whole(given.get("share_percent"), f"{path}.share_percent", 1, 100)
-        return Bucket(name, share, self._criteria(given.get("criteria", EVERYTHING), f"{path}.criteria", attributes))
+        return Bucket(name, share, self._criteria(given.get("criteria", EVERYTHING), f"{path}.criteria", attributes, past_due))
 
     def _shares(self, shares: list[int]) -> None:
         """The shares add up to 100; the problem is put where the sum leaves 100 behind, or at the end. A share that was bad is 0."""
@@ -116,11 +168,11 @@ class _Reader:
         place = next((n for n in range(len(shares)) if sum(shares[: n + 1]) > 100), len(shares) - 1)
         self.problems.append(f"buckets[{place}].share_percent: {shares[place]}; the shares add up to {total}, must be 100")
 
-    def _criteria(self, given: Any, path: str, attributes: Attributes | None) -> Criteria:
+    def _criteria(self, given: Any, path: str, attributes: Attributes | None, past_due: bool) -> Criteria:
         if attributes is None:  # there is no market to check them against
             return Criteria()
         try:
-            return read(given, attributes)
+            return read(given, attributes, past_due=past_due)
         except CriteriaError as fault:
             at = path + fault.path
             self.criteria[at] = fault

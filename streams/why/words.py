@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from agents.matcher.reasons import Rest, SoldOut, Unfit, Unmet, Unsigned, Why, name_of
-from agents.matcher.why import UNSIGNED, Filling, OfAsset, OfPortfolio
+from agents.matcher.reasons import Beyond, Rest, SoldOut, Unfit, Unmet, Unsigned, Why, name_of
+from agents.matcher.why import BEYOND, UNSIGNED, Filling, OfAsset, OfPortfolio
 from agents.trader import wording
 from schemas.attributes import Attribute
 from schemas.criteria import Criteria, Predicate
@@ -21,6 +21,7 @@ TEXTS: Final = {  # a reason's fields by their names, amounts as money
     "too_late": "all of version {version} had gone to others, {cents} in {others}, before the buy offer was placed",
     "not_on_offer": "version {version} is withdrawn, or has no more for sale than the {sold_cents} that were sold of the asset before",
     "agreements": "needs agreements that were not signed when the buy offer was placed: {agreements}",
+    "portfolio_limit": "beyond the portfolio's limits: {unmet}",
     "bids_max": "fits, but the asset has {bids:,} bids, and may have no more",
     "limit": "fits, but the investor has {has_cents} in it, at most {most_cents} here, and a bid is at least {least_cents}",
     "money": "fits, but only {open_cents} is open, and a bid is at least {least_cents}",
@@ -79,18 +80,22 @@ def _sorted(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _lacking(why: str, name: str) -> str:
     if why == UNSIGNED:
         return f"that need an agreement which is not signed: {name}"
+    if why == BEYOND:
+        return f"beyond the portfolio's limit of {name}, or without any"
     return f"with another {name} than is asked, or none" if name else "and the criteria take no asset"
 
 
 def text(why: Why, currency: str, attributes: Mapping[str, Attribute]) -> str:
     """A reason in a line."""
     if isinstance(why, Unfit):
-        return "; ".join(_unmet(one, attributes) for one in why.unmet) or "the criteria take no asset"
+        return _unmet(why.unmet, attributes) or "the criteria take no asset"
     told = {name: f"{money(value)} {currency}" if name.endswith("cents") else value for name, value in msgspec.structs.asdict(why).items()}
     if isinstance(why, SoldOut | Rest):
         told["others"] = f"{_counted(why.bids, 'bid')} of {_counted(why.investors, 'investor')}"
     if isinstance(why, Unsigned):
         told["agreements"] = ", ".join(why.agreements)
+    if isinstance(why, Beyond):
+        told["unmet"] = _unmet(why.unmet, attributes)
     late = isinstance(why, SoldOut) and why.placed > why.last
     return TEXTS["too_late" if late else name_of(why)].format_map(told)
 
@@ -99,7 +104,11 @@ def _counted(count: int, name: str) -> str:
     return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
 
 
-def _unmet(one: Unmet, attributes: Mapping[str, Attribute]) -> str:
+def _unmet(unmet: tuple[Unmet, ...], attributes: Mapping[str, Attribute]) -> str:
+    return "; ".join(_instead(one, attributes) for one in unmet)
+
+
+def _instead(one: Unmet, attributes: Mapping[str, Attribute]) -> str:
     name, has = one.asked.attribute, one.has
     if has is None:
         is_now = f"{name} is not known"

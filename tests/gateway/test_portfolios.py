@@ -81,6 +81,16 @@ async def test_a_portfolio_is_paused_and_goes_on_by_versions_of_it(client, publi
     assert {structs.replace(one, version=1, paused=False) for one in placed} == {structs.replace(placed[0], version=1)}
 
 
+async def test_limits_are_answered_in_their_units_and_can_be_sent_again(client, published):
+    limits = {"rate_min": "6.5%", "term_months_max": 36, "days_past_due_max": 5}
+    answer = (await place(client, {**BODY, **limits})).json()
+    assert {"rate_ppm_min": 65_000, "term_months_max": 36, "days_past_due_max": 5}.items() <= answer.items()
+    again = (await place(client, {**BODY, **limits, "buckets": [{**BUCKET, "criteria": answer["buckets"][0]["criteria"]}]})).json()
+    assert {**again, "version": 0} == {**answer, "version": 0}
+    (first, _) = await published(topics.PORTFOLIOS)
+    assert decode_portfolio(first.value).rate_ppm_min == 65_000
+
+
 async def test_the_answer_says_which_products_the_investor_may_not_buy_for_want_of_which_agreements(serve, kafka, published, tmp_path):
     needed = Needed(investor=("risk-notice-2026", "kyc"))
     product = structs.replace(CATALOG.products["consumer-loan-eur"], product="needs-agreements", currency="GBP", agreements=needed)

@@ -9,6 +9,7 @@ from agents.confirmer.outcomes import investments
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from agents.matcher.rows import ASSET, BUY, MARKET, SERVED, decode_asset, decode_buy
+from agents.trader.normal import within
 from schemas.criteria import Criteria, Predicate
 from schemas.events import BidsReleased, BuyOffer, BuyOfferWithdrawn, SellOffer, SellOfferWithdrawn
 from tests.wanted import attributes, wants
@@ -30,10 +31,11 @@ def sell_withdrawn(asset="a1", version=2, originator="harbor"):
     return SellOfferWithdrawn(f"{originator}/{asset}/{version}", originator, asset, version, "recalled")
 
 
-def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", agreements=(), others=(), **criteria):
-    """`others` are conjunctions of which one is enough as well."""
+def buy(investor="ann", bucket="b1", amount=1000, most=50, version=1, portfolio="p", agreements=(), others=(), limits=(), **criteria):
+    """`others` are conjunctions of which one is enough as well; `limits` go into all of them."""
     offer = f"{investor}/{portfolio}/{version}/{bucket}"
-    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, either(wants(**criteria), others), agreements)
+    wanted = within(either(wants(**criteria), others), limits)
+    return BuyOffer(offer, investor, portfolio, version, bucket, "EUR", amount, most, wanted, agreements, limits)
 
 
 def either(criteria, others):
@@ -154,6 +156,7 @@ _buys = st.fixed_dictionaries(
         "originators": st.sampled_from([(), (), (), (), ("harbor",), ("prairie",)]),
         "agreements": st.sampled_from([(), (), ("loan",), ("loan", "mezzanine"), ("mezzanine",)]),
         "others": st.one_of(st.just(()), st.just(()), st.lists(_others, max_size=2)),
+        "limits": st.sampled_from([(), (), (Predicate("rate", low=2),), (Predicate("days_past_due", high=0), Predicate("rate", low=3))]),
     }
 )
 _sell_ends = st.fixed_dictionaries({"asset": st.sampled_from(ASSETS), "rise": _rise, "end": st.just("sell")})
@@ -201,7 +204,7 @@ def _written(wishes):
             if version > newest.get(whose, 0):
                 offered.append(events[-1])
         else:
-            placed.append(buy(version=version, **rest))
+            placed.append(buy(version=version, **(rest | {"limits": ()} if rest["others"] else rest)))
             events.append(placed[-1])
         newest[whose] = max(version, newest.get(whose, 0))
     return events

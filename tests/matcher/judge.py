@@ -6,7 +6,7 @@ import msgspec
 from naive import fits
 
 from agents.matcher import rules
-from agents.matcher.reasons import Full, Held, Limit, Money, NotOnOffer, Rest, Sold, SoldOut, TakenBack, Unfit, Unsigned
+from agents.matcher.reasons import Beyond, Full, Held, Limit, Money, NotOnOffer, Rest, Sold, SoldOut, TakenBack, Unfit, Unsigned
 from schemas.criteria import Criteria, takes
 
 MUCH = 10**9
@@ -43,6 +43,11 @@ def _unfit(buy, sell, found):
     if lacking:
         return isinstance(found, Unsigned) and set(found.agreements) == lacking
     has = sell.attributes
+    beyond = [one for one in buy.limits if not takes(Criteria(((one,),)), has)]
+    if beyond:
+        return isinstance(found, Beyond) and [(one.asked, one.has) for one in found.unmet] == [
+            (one, has.get(one.attribute)) for one in beyond
+        ]
     every = [[one for one in all_of if not takes(Criteria(((one,),)), has)] for all_of in buy.criteria.any_of] or [[]]
     told = [one.asked for one in found.unmet]
     values = all(one.has == has.get(one.asked.attribute) for one in found.unmet)

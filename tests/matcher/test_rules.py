@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agents.matcher import meeting, rules
 from schemas.asset import CENTS_MAX
+from schemas.criteria import Predicate
 
 bid_cents, tie = meeting.bid_cents.py_func, meeting.tie.py_func
 CENTS = st.integers(1, 200)
@@ -79,6 +80,7 @@ def test_a_sound_offer_has_no_fault():
         (buy(agreements=tuple(map(str, range(51)))), "agreements: more than 50"),
         (sell(agreements=("a", "x" * 257)), "agreements: a value longer than 256"),
         (buy(agreements=("\1" * 43,)), "agreements: a value longer than 256"),
+        (msgspec.structs.replace(buy(), limits=(Predicate("rate", low=2**63),)), "limits: 'rate': the bounds"),
     ],
 )
 def test_an_offer_that_a_book_cannot_take_is_named_with_its_field(offer, named):

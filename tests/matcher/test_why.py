@@ -13,6 +13,7 @@ from agents.matcher import rows, rules, why
 from agents.matcher.book import Book
 from agents.matcher.draft import Draft
 from agents.matcher.reasons import (
+    Beyond,
     Full,
     Held,
     Limit,
@@ -83,6 +84,7 @@ def crowded(chance, inputs=120):
         if kind < 3:
             signed = chance.choice([(), ("loan",), ("loan",)])
             terms = {"most": chance.randrange(6, 36), "risk_groups": tuple(chance.sample("ABC", 2)), "agreements": signed}
+            terms["limits"] = chance.choice([(), (), (Predicate("rate", low=80_000),)])
             placed.append(buy(f"i{n % 9}", f"b{n}", chance.randrange(4, 90), **terms))
             log.append(placed[-1])
         elif kind == 3:
@@ -91,6 +93,7 @@ def crowded(chance, inputs=120):
             log.append(released(chance.choice(offered[-6:]), *range(1, chance.randrange(2, 4))))
         else:
             terms = {"risk_group": chance.choice("ABC"), "all_or_none": chance.random() < 0.5, "agreements": chance.choice([(), ("loan",)])}
+            terms["rate_ppm"] = chance.choice([70_000, 90_000])
             offered.append(sell(f"a{chance.randrange(9)}", n, chance.randrange(30, 150), chance.choice([5, 20]), 30, **terms))
             log.append(offered[-1])
     return log
@@ -126,7 +129,7 @@ def assert_counts(found, buckets, told, on_offer):
         assert one.decided == {name: sum(name_of(decided) == name for decided in fitting) for name in map(name_of, fitting)}
         for (kind, name), count in one.unfit.items():
             first = [decided for _, decided in every if name_of(decided) == kind and name == first_of(decided)]
-            bid = sum(not fits(mine.offer, asset.offer) and not isinstance(decided, Unfit | Unsigned) for asset, decided in every)
+            bid = sum(not fits(mine.offer, asset.offer) and not isinstance(decided, Unfit | Beyond | Unsigned) for asset, decided in every)
             assert len(first) <= count <= len(first) + bid
         assert sum(one.unfit.values()) + one.fit == on_offer
 
@@ -161,6 +164,20 @@ def test_the_conjunction_that_fails_in_the_fewest_is_told_with_what_the_asset_ha
     market = run(Market(), [sell(), buy("ann", countries=("FI",), rate_ppm_min=150_000, others=others)])
     assert reason(market) == Unfit((Unmet(Predicate("country", ("FI",)), "DE"), Unmet(Predicate("rate", low=150_000), 100_000)))
     assert counted(market).buckets[0].unfit == {("criteria", "country"): 1}
+
+
+def test_a_limit_of_the_portfolio_is_told_and_not_the_criteria_that_ask_more_wherever_it_decides():
+    limits = (Predicate("days_past_due", high=5), Predicate("rate", low=60_000))
+    wish = buy("ann", rate_ppm_min=80_000, countries=("FI",), limits=limits)
+    market = run(Market(), [sell(rate_ppm=50_000), sell("a2", rate_ppm=70_000), sell("a3", missing=("rate",)), wish])
+    for asset, has in (("harbor/a1", 50_000), ("harbor/a3", None)):
+        assert reason(market, asset=asset) == Beyond((Unmet(limits[1], has),))
+    fails = (Unmet(Predicate("country", ("FI",)), "DE"), Unmet(Predicate("rate", low=80_000), 70_000))
+    assert reason(market, asset="harbor/a2") == Unfit(fails)
+    assert counted(market).buckets[0].unfit == {("portfolio_limit", "rate"): 2, ("criteria", "country"): 1}
+    built = Market()
+    built.book.apply(market.rows)
+    assert asked(built) == asked(market)
 
 
 def test_criteria_that_take_nothing_and_agreements_that_are_lacking_are_told():

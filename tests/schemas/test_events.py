@@ -61,7 +61,7 @@ ONES = [
     (Rejected("b", "h", "a", 7, "rate", "is NaN", "assets.ingest-0-1", b"\x00\xff"), events.decode_rejected, "asset.rejected"),
     (Repayment("h", "a", 2, "EUR", -1, 2, 3, 4, "b"), events.decode_repayment, "repayment.reported"),
     (
-        Portfolio("p", "i", 1, "EUR", 100, (Bucket("x", 100, CRITERIA),), 50, closed=True, paused=True),
+        Portfolio("p", "i", 1, "EUR", 100, (Bucket("x", 100, CRITERIA),), 50, closed=True, paused=True, rate_ppm_min=60_000),
         events.decode_portfolio,
         "portfolio.placed",
     ),
@@ -121,7 +121,7 @@ def test_an_event_of_another_topic_is_refused():
         events.decode_market(events.encode([ONES[-1][0]]))
 
 
-def test_a_portfolio_and_a_withdrawal_from_before_they_could_be_paused_are_read():
+def test_events_from_before_a_portfolio_could_be_paused_or_limited_are_read():
     old = (
         b'{"event":"portfolio.placed","portfolio":"p","investor":"i","version":1,"currency":"EUR","size_cents":1,"buckets":[],'
         b'"bid_cents_max":2}'

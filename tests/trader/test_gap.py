@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.trader import gap
+from schemas.criteria import Criteria, Predicate
 from schemas.events import Bucket, BuyOffer, BuyOfferWithdrawn, Portfolio
 from tests.wanted import wants
 
@@ -90,6 +91,34 @@ def test_a_portfolio_that_begins_closed_has_no_events_but_a_row():
     assert gap.plan(portfolio(3), plan.row) is None
 
 
+def test_limits_are_in_the_criteria_of_every_bucket_and_told_beside_them():
+    buckets = (Bucket("all", 50), Bucket("steep", 50, wants(rate_ppm_min=90_000, days_past_due_max=30)))
+    limited = msgspec.structs.replace(portfolio(rate_ppm_min=60_000, term_months_max=36, days_past_due_max=5), buckets=buckets)
+    limits = (Predicate("days_past_due", high=5), Predicate("rate", low=60_000), Predicate("term_months", high=36))
+    steeper = (limits[0], Predicate("rate", low=90_000), limits[2])
+    assert [(one.criteria, one.limits) for one in gap.buy_offers(limited)] == [
+        (Criteria((limits,)), limits),
+        (Criteria((steeper,)), limits),
+    ]
+    assert [one.limits for one in gap.buy_offers(portfolio())] == [(), ()]
+
+
+def test_the_same_criteria_by_limits_or_by_buckets_are_equal():
+    ((_, by_limit),) = gap.plan(portfolio(rate_ppm_min=60_000, days_past_due_max=0), None).events
+    same = (Bucket("b0", 60, wants(risk_groups=("A",), rate_ppm_min=60_000)),)
+    by_bucket = gap.buy_offers(msgspec.structs.replace(portfolio(), buckets=same))
+    assert by_limit[0].criteria == by_bucket[0].criteria
+
+
+def test_criteria_that_are_too_much_work_within_the_limits_are_a_fault():
+    texts = [tuple(f"{n:02}{m:02}" for m in range(15)) for n in range(64)]
+    wide = Criteria(tuple((Predicate("a", values), Predicate("rate", low=n)) for n, values in enumerate(texts)))
+    wide = msgspec.structs.replace(portfolio(), buckets=(Bucket("wide", 100, wide),))
+    assert gap.fault(wide, MARKETS) == ""
+    limited = msgspec.structs.replace(wide, term_months_max=36)
+    assert gap.fault(limited, MARKETS).startswith("buckets: wide: criteria: the criteria are too complex")
+
+
 def test_a_sound_portfolio_has_no_fault():
     assert gap.fault(portfolio(), MARKETS) == ""
 
@@ -108,6 +137,9 @@ def test_a_sound_portfolio_has_no_fault():
         ({"buckets": tuple(Bucket(f"b{n}", int(n < 100)) for n in range(101))}, "buckets: 101; at most 50"),
         ({"buckets": (Bucket("a/b", 100),)}, "investor, portfolio and buckets' names: "),
         ({"investor": ""}, "investor, portfolio"),
+        ({"rate_ppm_min": -1}, "rate_ppm_min: -1; must be 0 or more"),
+        ({"term_months_max": 2**62}, "term_months_max: "),
+        ({"days_past_due_max": 2**70}, "days_past_due_max: "),
         ({"portfolio": "x\0"}, "investor, portfolio"),
         ({"portfolio": "x" * 65}, "investor, portfolio"),
     ],

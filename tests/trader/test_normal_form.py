@@ -34,6 +34,9 @@ _of_number = st.builds(lambda name, test: {"attribute": name, **test}, st.sample
     st.builds(lambda v: {"in": v}, st.lists(_inner, min_size=1, max_size=3)),
     st.builds(lambda a, b: {"at_least": min(a, b), "at_most": max(a, b)}, _inner, _inner), st.just({"known": True}),
 ))  # fmt: skip
+_of_limit = st.builds(
+    lambda name, test, v: {"attribute": name, test: v}, st.sampled_from("nm"), st.sampled_from(["at_least", "at_most"]), _inner
+)
 EXPRESSIONS = st.recursive(
     _of_text | _of_number,
     lambda part: st.one_of(
@@ -116,6 +119,16 @@ def test_it_is_in_the_form_that_its_readers_expect_and_its_own_normal_form(expre
     criteria = of(expression)
     assert fault(criteria) == ""
     assert normalised(form.parse(wording.form(criteria, ATTRIBUTES))) == criteria
+
+
+@given(EXPRESSIONS, st.lists(_of_limit, max_size=2, unique_by=lambda one: one["attribute"]))
+def test_within_limits_it_is_as_if_the_criteria_had_said_them(expression, limits):
+    ((all_of,),) = (of({"all": limits}).any_of,)
+    found = normal.within(of(expression), all_of)
+    assert found == of({"all": [expression, *limits]})
+    assert fault(found) == ""
+    for asset in EVERY:
+        assert takes(found, asset) == all(says(one, asset) is True for one in (expression, *limits))
 
 
 @given(EXPRESSIONS)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 import schemas
+from agents.trader import gap
 from agents.trader.portfolio import PortfolioError, parse
 from schemas.catalog import attributes_of
 from schemas.events import Bucket, Portfolio
@@ -78,9 +79,29 @@ def test_a_portfolio_can_be_paused_and_is_otherwise_as_it_is():
     assert paused == structs.replace(parse(body(), "ann", 1, MARKETS), paused=True)
 
 
+def test_limits_stand_beside_the_buckets_in_the_units_of_the_attributes():
+    found = parse(body(rate_min="6.5%", term_months_max=36, days_past_due_max=5), "ann", 1, MARKETS)
+    assert (found.rate_ppm_min, found.term_months_max, found.days_past_due_max) == (65_000, 36, 5)
+    assert parse(body(rate_min="0.065"), "ann", 1, MARKETS).rate_ppm_min == 65_000
+
+
+def test_criteria_that_say_nothing_of_days_past_due_go_by_the_limit_and_others_by_both():
+    buckets = [bucket("a", 50), bucket("b", 50, criteria="days_past_due <= 2")]
+    found = parse(body(days_past_due_max=5, buckets=buckets), "ann", 1, MARKETS)
+    assert [one.criteria for one in found.buckets] == [wants(days_past_due_max=None), wants(days_past_due_max=2)]
+    assert [one.criteria for one in gap.buy_offers(found)] == [wants(days_past_due_max=5), wants(days_past_due_max=2)]
+
+
+@pytest.mark.parametrize(("name", "limit", "given"), [("rate", "rate_min", "6%"), ("term_months", "term_months_max", 36)])
+def test_a_limit_of_what_criteria_may_not_ask_in_the_market_is_a_problem(name, limit, given):
+    other = {"EUR": {key: one for key, one in MARKETS["EUR"].items() if key != name}}
+    with pytest.raises(PortfolioError, match=f"^{limit}: '{name}' is no attribute of this market; "):
+        parse(body(**{limit: given}), "ann", 1, other)
+
+
 def test_the_investor_is_never_taken_from_the_body():
     (problem,) = problems(body(investor="mallory"))
-    assert problem == "investor: unknown; known are portfolio, currency, size, bid_max, buckets, closed, paused"
+    assert problem.startswith("investor: unknown; known are portfolio, currency, size, bid_max, rate_min, term_months_max, ")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +127,25 @@ def test_the_investor_is_never_taken_from_the_body():
         (body(closed=1), "closed: 1; must be true or false"),
         (body(paused="no"), 'paused: "no"; must be true or false'),
         (body(paused=None), "paused: missing; must be true or false"),
+        (body(rate_min=6), 'rate_min: 6; must be a text above 0, as "6%" or "0.06"'),
+        (body(rate_min=None), "rate_min: missing; must be a text"),
+        (body(rate_min="0"), 'rate_min: "0"; must be a text above 0'),
+        (body(rate_min="0.00%"), 'rate_min: "0.00%"; must be a text above 0'),
+        (body(rate_min="6"), "rate_min: 6 without % is 600%; write 6%"),
+        (body(rate_min="-6%"), "rate_min: rate is 0% to 200%"),
+        (body(rate_min="6.00001%"), "rate_min: rate is a share, such as 6% or 0.06"),
+        (body(rate_min="six"), "rate_min: rate is a share, such as 6% or 0.06"),
+        (body(term_months_max=0), "term_months_max: 0; must be a whole number from 1 to 600"),
+        (body(term_months_max="36"), 'term_months_max: "36"; must be a whole number'),
+        (body(term_months_max=36.0), "term_months_max: 36.0; must be a whole number"),
+        (body(term_months_max=True), "term_months_max: true; must be a whole number"),
+        (body(days_past_due_max=-1), "days_past_due_max: -1; must be a whole number from 0 to "),
+        (body(days_past_due_max=10**30), "days_past_due_max: 1000000000000000000000000000000; must be a whole number"),
+        (body(days_past_due_min=1), "days_past_due_min: unknown; known are "),
+        (
+            body(rate_min="9%", buckets=[bucket(criteria="rate < 9%")]),
+            "buckets[0].criteria: they take nothing within the portfolio's limits",
+        ),
         (body(buckets=[]), "buckets: a list of 0; must be a list of 1 to 50 buckets"),
         (body(buckets=[bucket(str(n), 2) for n in range(51)]), "buckets: a list of 51; must be"),
         (body(buckets={}), "buckets: an object; must be"),
@@ -185,8 +225,11 @@ def test_amounts_and_rates_are_exact():
 
 
 KEYS = st.sampled_from(
-    ["portfolio", "currency", "size", "bid_max", "buckets", "closed", "paused", "name", "share_percent", "criteria", "all", "attribute"]
-)
+    [
+        "portfolio", "currency", "size", "bid_max", "rate_min", "term_months_max", "days_past_due_max", "buckets", "closed", "paused",
+        "name", "share_percent", "criteria", "all", "attribute",
+    ]
+)  # fmt: skip
 JSON = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just([{}]))
 OBJECT = st.dictionaries(KEYS, JSON, max_size=4)
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import msgspec
 import pytest
 
 from agents.matcher.draft import Draft
@@ -52,6 +53,13 @@ async def test_programs_get_how_many_assets_each_reason_keeps_from_a_portfolio(c
     assert told == {**PORTFOLIO, "on_offer": 3, "looked_at": 3, "cut": False}
     assert (bucket["fit"], bucket["decided"]) == (1, [{"why": "sold", "assets": 1, "text": "1 invested in already"}])
     assert bucket["unfit"] == [{"why": "criteria", "name": "rate", "assets": 2, "text": "2 with another rate than is asked, or none"}]
+
+
+async def test_what_a_limit_keeps_away_is_counted_by_the_limit(client, worker):
+    await worker.begin(msgspec.structs.replace(buy(AT_LEAST_8, "ben"), limits=AT_LEAST_8.any_of[0]))
+    (bucket,) = (await why(client, "ben/income", format="json")).json()["buckets"]
+    text = "2 beyond the portfolio's limit of rate, or without any"
+    assert bucket["unfit"] == [{"why": "portfolio_limit", "name": "rate", "assets": 2, "text": text}]
 
 
 async def test_a_paused_portfolio_is_told_as_that(client, worker):

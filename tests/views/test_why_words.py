@@ -30,6 +30,7 @@ SAID = {
     reasons.Unfit((reasons.Unmet(COUNTRY, "DE"), reasons.Unmet(RATE, None))): (
         "country = DE, asked: country in (EE, FI); rate is not known, asked: rate >= 8%"
     ),
+    reasons.Beyond((reasons.Unmet(RATE, 50_000),)): "beyond the portfolio's limits: rate = 5%, asked: rate >= 8%",
     reasons.Full(1_500): "fits, but the asset has 1,500 bids, and may have no more",
     reasons.Limit(9_000, 8_000, 2_500): (
         "fits, but the investor has 80.00 EUR in it, at most 90.00 EUR here, and a bid is at least 25.00 EUR"
@@ -49,5 +50,5 @@ def test_a_reason_is_said_in_a_line(why):
 
 def test_every_reason_is_here_and_those_of_assets_that_fit_have_a_word_for_many():
     assert {type(why) for why in SAID} == set(Why.__subclasses__())
-    not_on_offer = {reasons.Unknown, reasons.SoldOut, reasons.NotOnOffer, reasons.Unsigned, reasons.Unfit}
+    not_on_offer = {reasons.Unknown, reasons.SoldOut, reasons.NotOnOffer, reasons.Unsigned, reasons.Beyond, reasons.Unfit}
     assert set(words.DECIDED) == {name_of(why) for why in set(Why.__subclasses__()) - not_on_offer}
