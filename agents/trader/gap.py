@@ -112,7 +112,7 @@ def fault(portfolio: Portfolio, markets: tuple[str, ...]) -> str:
 
 def _money_faults(portfolio: Portfolio, names: Sequence[str]) -> tuple[tuple[bool, str], ...]:
     percents = [bucket.share_percent for bucket in portfolio.buckets]
-    criteria = ((bucket.name, _criteria_fault(bucket.criteria, portfolio)) for bucket in portfolio.buckets)
+    criteria = ((bucket.name, _criteria_fault(bucket.criteria, portfolio)) for bucket in portfolio.buckets[:BUCKETS_MAX])
     limit = limits.fault(portfolio)
     return (
         (not 0 < portfolio.size_cents <= CENTS_MAX, f"size_cents: {portfolio.size_cents}; must be 1 to {CENTS_MAX}"),

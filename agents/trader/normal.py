@@ -7,6 +7,7 @@ includes are dropped, and conjunctions that differ in one attribute become one w
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from agents.trader.expression import Ask, CriteriaError, Node, Not
@@ -26,6 +27,7 @@ def normal(node: Node, meaning: Meaning) -> Criteria:
     return _Work(meaning).criteria(node)
 
 
+@lru_cache(128)  # of the stage and the sink, and of each twice
 def within(criteria: Criteria, limits: Conjunction) -> Criteria:
     """What criteria in normal form take that is within all limits, ranges of numbers, in normal form too; perhaps nothing.
 
