@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from agents.trader import form, language, meaning, normal, wording
@@ -37,6 +37,9 @@ _of_number = st.builds(lambda name, test: {"attribute": name, **test}, st.sample
 _of_limit = st.builds(
     lambda name, test, v: {"attribute": name, test: v}, st.sampled_from("nm"), st.sampled_from(["at_least", "at_most"]), _inner
 )
+AT_LEAST_3 = {"attribute": "n", "at_least": 3}
+A_FROM_1 = {"all": [{"attribute": "g", "is": "A"}, {"attribute": "n", "at_least": 1}]}
+B_FROM_2 = {"all": [{"attribute": "g", "is": "B"}, {"attribute": "n", "at_least": 2}]}
 EXPRESSIONS = st.recursive(
     _of_text | _of_number,
     lambda part: st.one_of(
@@ -121,9 +124,10 @@ def test_it_is_in_the_form_that_its_readers_expect_and_its_own_normal_form(expre
     assert normalised(form.parse(wording.form(criteria, ATTRIBUTES))) == criteria
 
 
+@example({"any": [A_FROM_1, B_FROM_2]}, [AT_LEAST_3])
 @given(EXPRESSIONS, st.lists(_of_limit, max_size=2, unique_by=lambda one: one["attribute"]))
 def test_within_limits_it_is_as_if_the_criteria_had_said_them(expression, limits):
-    ((all_of,),) = (of({"all": limits}).any_of,)
+    (all_of,) = of({"all": limits}).any_of
     found = normal.within(of(expression), all_of)
     assert found == of({"all": [expression, *limits]})
     assert fault(found) == ""
