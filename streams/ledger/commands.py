@@ -3,13 +3,17 @@
 import importlib
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from streams.embedded.errors import UserError
 from streams.running import HOME, database
+
+_MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
 def _anchor(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, str] | None:
@@ -55,7 +59,7 @@ def post(file: Path, home: str | None) -> None:
 @click.option("--investor", help="Only this investor's accounts.")
 @click.option("--originator", help="Only this originator's accounts, and those of its assets.")
 @click.option("--on", "effective", type=click.DateTime(["%Y-%m-%d"]), help="What counted at the end of that day. [default: all]")
-@click.option("--known", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Of what was booked by then, in UTC. [default: all]")
+@click.option("--known", type=_MOMENT, help="Of what was booked by then, in UTC. [default: all]")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, with a head: account, kind, currency, cents.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 @HOME
@@ -74,3 +78,52 @@ def balances(
     console = importlib.import_module("streams.ledger.console")
     day, moment = effective.date() if effective else date.max, known.replace(tzinfo=UTC) if known else datetime.max.replace(tzinfo=UTC)
     console.balances(database(home), (day, moment, investor, originator), as_csv=as_csv, as_json=as_json)
+
+
+@ledger.group()
+def statement() -> None:
+    """A statement as on any day, as known at any moment; the same question is answered by the same bytes for ever."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option("--date", "effective", type=click.DateTime(["%Y-%m-%d"]), required=True, help="As at the end of that day."),
+            click.option("--known", type=_MOMENT, help="Of what was booked by then, in UTC. [default: all]"),
+            click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True),
+            click.option(
+                "--transfers", is_flag=True, help="Also list each leg, and the message, batch and byte position that it comes from."
+            ),
+            HOME,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@statement.command()
+@click.argument("name")
+@_options
+def investor(name: str, **options: Any) -> None:
+    """Cash, months, and every claim of investor NAME with what came of it."""
+    _state("investor", name, **options)
+
+
+@statement.command()
+@click.argument("name")
+@_options
+def originator(name: str, **options: Any) -> None:
+    """What originator NAME sold, by asset, what it is owed, and what it has to remit, and since when."""
+    _state("originator", name, **options)
+
+
+@statement.command()
+@_options
+def platform(**options: Any) -> None:
+    """Fees, and the trial balance of all accounts by kind."""
+    _state("platform", "", **options)
+
+
+def _state(of: str, name: str, effective: datetime, known: datetime | None, form: str, transfers: bool, home: str | None) -> None:
+    console = importlib.import_module("streams.ledger.statement_console")
+    console.show(database(home), (of, name, effective.date(), known and known.replace(tzinfo=UTC), transfers), form)
