@@ -33,7 +33,6 @@ ORIGINS: Final = (
     plans.PAYOUT,
     plans.ISSUE,
 )
-OTHER: Final = 0  # the origin of what is none of these
 
 
 class Section(NamedTuple):
@@ -61,7 +60,7 @@ class Legs(NamedTuple):
     transfer: Ints
     account: Ints
     amount: Ints
-    origin: Ints  # place in ORIGINS, from 1; OTHER
+    origin: Ints  # place in ORIGINS, from 1; 0 of what is none of them
     day: Ints  # effective, since 1970-01-01
 
 

@@ -1,7 +1,8 @@
 """What `tranche audit` and `tranche ledger …` print."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -40,10 +41,21 @@ def audit(dsn: str, anchor: tuple[int, str] | None, *, as_json: bool) -> int:
 
 
 async def _report(dsn: str, anchor: tuple[int, str] | None) -> Report:
+    async with patient(dsn) as sql:
+        return await check_all(sql, anchor)
+
+
+@asynccontextmanager
+async def patient(dsn: str) -> AsyncIterator[Any]:
+    """A connection of its own: a whole ledger takes longer than the pool's limit for an answer.
+
+    Raises:
+        UserError: the database does not answer.
+    """
     try:
-        sql = await asyncpg.connect(dsn, timeout=5)  # of its own: a whole ledger takes longer than the pool's limit for an answer
+        sql = await asyncpg.connect(dsn, timeout=5)
         try:
-            return await check_all(sql, anchor)
+            yield sql
         finally:
             await sql.close()
     except AWAY as fault:

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from agents.ledger.statements import Section
 from schemas.values import fraction, money
 from streams import terminal
+from streams.ledger.console import patient
 from streams.ledger.statements import Asked, Statement, statement
 from streams.terminal import plain
 
@@ -41,7 +42,7 @@ def show(dsn: str, question: tuple[str, str, date, datetime | None, bool], form:
 
 
 async def _read(dsn: str, asked: Asked) -> Statement:
-    async with terminal.database(dsn) as pool, pool.acquire() as sql:
+    async with patient(dsn) as sql:
         return await statement(sql, asked)
 
 

@@ -1,7 +1,8 @@
-"""`ledger`: posting on a real PostgreSQL with fsync, every constraint and the hashes on, by one connection; and a repayment run.
+"""`ledger`: posting on a real PostgreSQL with fsync, every constraint and the hashes on, by one connection; a repayment run; a statement.
 
 Transfers go between the wallets of 10,000 investors, in batches of 8,000 for the rate and of 1,000 for the time of a batch. Beside it, in
-the same database, the way one would book first: one transaction a transfer, row by row. What is not booked is no measurement.
+the same database, the way one would book first: one transaction a transfer, row by row. What is not booked is no measurement. The
+statement is that of an investor with a claim on each of the loans, after the run, from the question to the bytes of its JSON.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 import asyncpg
 import numpy as np
+import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +30,8 @@ from agents.ledger.transfers import Leg, Transfer, transfer
 from streams.embedded.postgres import Postgres
 from streams.ledger.desk import Desk
 from streams.ledger.posting import Ledger
+from streams.ledger.statement_console import as_json
+from streams.ledger.statements import INVESTOR, Asked, statement
 from streams.store import migrate
 from tests.bench.peers import row_by_row
 from tests.bench.process import RunError
@@ -45,13 +49,19 @@ DAY: Final = date(2026, 11, 2)
 BOOKED_MS: Final = int(datetime(2026, 11, 2, 12, tzinfo=UTC).timestamp() * 1000)
 CAUSE: Final = Cause(DAY, BOOKED_MS)
 EUR: Final = "EUR"
-GOALS: Final = {"transfers_per_s": (60_000, True), "batch_p99_ms": (50, False), "repayment_run_s": (30, False)}
+STATEMENTS: Final = 7  # of which the median counts
+GOALS: Final = {
+    "transfers_per_s": (60_000, True),
+    "batch_p99_ms": (50, False),
+    "repayment_run_s": (30, False),
+    "statement_ms": (300, False),
+}
 
 Say = Callable[[str], None]
 
 
 def main(runs: int = 3) -> dict[str, Any]:
-    """Measure, print the table, and return the figures: medians of the runs; the repayment run is measured once.
+    """Measure, print the table, and return the figures: medians of the runs; the repayment run is measured once, before the statements.
 
     Raises:
         RunError: something was not booked.
@@ -90,6 +100,8 @@ async def _measure(dsn: str, runs: int, say: Say) -> dict[str, Any]:
         one_by_one.append(ONE_BY_ONE / await peer.post(_made(f"c{run}", names, ONE_BY_ONE)))
     say(f"a repayment run of {LOANS:,} loans")
     seconds, legs = await _repayments(sql, ledger)
+    say("statements")
+    statements = await _statements(sql)
     await sql.close()
     return {
         "transfers_per_s": round(median(rates)),
@@ -99,6 +111,7 @@ async def _measure(dsn: str, runs: int, say: Say) -> dict[str, Any]:
         "ratio_row_by_row": round(median(rates) / median(one_by_one), 1),
         "repayment_run_s": round(seconds, 1),
         "repayment_run_legs": legs,
+        "statement_ms": round(1_000 * median(statements), 1),
     }
 
 
@@ -171,11 +184,27 @@ async def _repayments(sql: Any, ledger: Ledger) -> tuple[float, int]:
 
 
 def _sold(loan: str, chance: random.Random) -> plans.Plan:
-    """A loan of which HOLDERS have a claim and the originator the rest; the money for it aside."""
-    investors = [f"i{number}" for number in chance.sample(range(INVESTORS), HOLDERS)]
-    claims = {f"claim/bluebird/{loan}/{investor}/{EUR}": chance.randint(1_000, 50_000) for investor in investors}
+    """A loan that HOLDERS bought a part of at par, the first investor among them, from their wallets in one transfer."""
+    investors = ["i0", *(f"i{number}" for number in chance.sample(range(1, INVESTORS), HOLDERS - 1))]
+    claims = {investor: chance.randint(1_000, 50_000) for investor in investors}
     sold = sum(claims.values())
     issue = plans.issue("bluebird", loan, EUR, sold + 100_000, DAY, CAUSE)
-    opened = [account(name, DAY) for name in (*claims, *(f"pending/{investor}/bluebird/{EUR}" for investor in investors))]
-    legs = Leg(f"unsold/bluebird/{loan}/{EUR}", -sold), *(Leg(*claim) for claim in claims.items())
-    return plans.Plan((*issue.accounts, *opened), (*issue.transfers, transfer(plans.head(loan, "sale", EUR, CAUSE), *legs)))
+    names = {investor: f"claim/bluebird/{loan}/{investor}/{EUR}" for investor in investors}
+    opened = [account(name, DAY) for name in (*names.values(), *(f"pending/{investor}/bluebird/{EUR}" for investor in investors))]
+    principal = Leg(f"unsold/bluebird/{loan}/{EUR}", -sold), *(Leg(names[investor], cents) for investor, cents in claims.items())
+    price = Leg(f"settlement/bluebird/{EUR}", sold), *(Leg(f"wallet/{investor}/{EUR}", -cents) for investor, cents in claims.items())
+    made = transfer(plans.head(loan, plans.SETTLEMENT, EUR, CAUSE), *principal, *price)
+    return plans.Plan((*issue.accounts, *opened), (*issue.transfers, made))
+
+
+async def _statements(sql: Any) -> list[float]:
+    """Seconds of each statement of the first investor."""
+    await sql.execute("ANALYZE")
+    seconds, asked = [], Asked(INVESTOR, "i0", DAY + timedelta(days=90))
+    for _ in range(STATEMENTS):
+        started = time.perf_counter()
+        body = orjson.dumps(as_json(asked, await statement(sql, asked)))
+        seconds.append(time.perf_counter() - started)
+        if (claims := len(orjson.loads(body)["claims"])) != LOANS:
+            raise RunError(f"a statement of {claims} claims, not of {LOANS}")
+    return seconds

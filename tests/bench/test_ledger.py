@@ -28,7 +28,7 @@ async def test_row_by_row_the_balances_are_those_of_the_ledger(sql, monkeypatch)
     assert [row for row in both if row["ours"] != row["theirs"]] == []
 
 
-async def test_a_repayment_run_is_booked_whole(sql, monkeypatch):
+async def test_a_repayment_run_is_booked_whole_and_stated(sql, monkeypatch):
     for name, small in {"INVESTORS": 20, "LOANS": 5, "HOLDERS": 7, "LOANS_TOGETHER": 2}.items():
         monkeypatch.setattr(bench, name, small)
     ledger, peer = Ledger(sql), await row_by_row.opened(sql)
@@ -37,6 +37,10 @@ async def test_a_repayment_run_is_booked_whole(sql, monkeypatch):
     _, legs = await bench._repayments(sql, ledger)
     assert legs == 5 * (2 * 8 + 2 + 9) + 9  # principal: payees, holders and two; interest: payees and one; late fees of one loan
     assert (await audit(sql)).sound
+    assert len(await bench._statements(sql)) == bench.STATEMENTS
+    monkeypatch.setattr(bench, "LOANS", 6)
+    with pytest.raises(RunError, match="of 5 claims, not of 6"):
+        await bench._statements(sql)
 
 
 def test_what_is_refused_or_was_there_is_no_measurement():

@@ -1,6 +1,8 @@
 """One migrated database for all tests of the ledger, emptied before each: a new one would take longer than the tests."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from os import getpid
 from urllib.parse import urlsplit
@@ -8,6 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from streams import settings
 from streams.ledger.desk import Desk
 from streams.store import migrate
 from tests.conftest import run_apart
@@ -55,3 +58,13 @@ def sql_apart(ledger_database) -> Iterator[tuple[asyncio.AbstractEventLoop, asyn
     yield loop, connection
     loop.run_until_complete(connection.close())
     loop.close()
+
+
+@pytest.fixture
+def tranche(tmp_path, ledger_database):
+    def run(*arguments, given="", dsn=ledger_database):
+        environ = {**settings.inherited(), "TRANCHE_HOME": str(tmp_path / "home"), "TRANCHE_POSTGRES": dsn, "COLUMNS": "160"}
+        command = [sys.executable, "-m", "streams.cli", *arguments]
+        return subprocess.run(command, env=environ, input=given, capture_output=True, text=True, timeout=60, check=False)
+
+    return run

@@ -1,25 +1,11 @@
 """`tranche audit`, `tranche ledger post` and `balances`, as a person types them."""
 
 import json
-import subprocess
-import sys
 from datetime import timedelta
 
 import msgspec
-import pytest
 
-from streams import settings
 from tests.ledger.told import DAY, SOLD, deposit, hold, ms, release, repay
-
-
-@pytest.fixture
-def tranche(tmp_path, ledger_database):
-    def run(*arguments, given="", dsn=ledger_database):
-        environ = {**settings.inherited(), "TRANCHE_HOME": str(tmp_path / "home"), "TRANCHE_POSTGRES": dsn, "COLUMNS": "160"}
-        command = [sys.executable, "-m", "streams.cli", *arguments]
-        return subprocess.run(command, env=environ, input=given, capture_output=True, text=True, timeout=60, check=False)
-
-    return run
 
 
 def lines(*instructions) -> str:
