@@ -5,11 +5,22 @@ import copy
 import msgspec
 from naive import fits
 
-from agents.matcher import rules
+from agents.matcher import rules, why
 from agents.matcher.reasons import Beyond, Full, Held, Limit, Money, NotOnOffer, Rest, Sold, SoldOut, TakenBack, Unfit, Unsigned
 from schemas.criteria import Criteria, takes
 
 MUCH = 10**9
+
+
+def asked(market, portfolio="ann/p", asset="harbor/a1"):
+    assert market.book.settle()
+    return why.of_asset(market.book, portfolio, asset)
+
+
+def counted(market, portfolio="ann/p"):
+    assert market.book.settle()
+    *_, last = why.of_portfolio(market.book, portfolio)
+    return last
 
 
 def agrees(naive, buy, asset, found):
