@@ -136,7 +136,7 @@ async def _transfers(sql: Any, asked: Asked) -> Section:
 
 
 async def _nothing(sql: Any, asked: Asked) -> str:
-    whose = f"{asked.of} {asked.name!r}" if asked.name else asked.of
+    whose = f"{asked.of} {asked.name!r}" if asked.name else "the platform"
     first = await sql.fetchval(_FIRST.format(counted=_COUNTED, mine=_MINE[asked.of]), asked.name, asked.until[1])
     begins = f"; the first transfer is on {first}" if first else ""
     return f"there is no statement of {whose} as on {asked.effective}: nothing is effective by then{begins}"
