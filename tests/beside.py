@@ -1,8 +1,7 @@
 """Tests that take minutes in processes of their own run beside the others, from the first test of the session on.
 
 Most tests wait for servers and workers and leave a processor idle. `@pytest.mark.beside(MODULE, *ARGUMENTS, nice=N)` says which module a
-test runs, and how low its priority is; the fixture `ended` waits for its end. It is a group of processes in the session of all
-others: Linux shares the processors among sessions first, and priorities count only within each (sched(7), autogroups).
+test runs, and how low its priority is; the fixture `ended` waits for its end.
 """
 
 import os
@@ -49,8 +48,12 @@ def running(folder: Path, mark: pytest.Mark) -> Iterator[Beside]:
     told, progress = folder / "told", folder / "progress"
     arguments: list[Any] = [sys.executable, "-m", *mark.args]
     with told.open("wb") as out, progress.open("wb") as err:
-        process = subprocess.Popen(list(map(str, arguments)), cwd=ROOT, env=inherited(), stdout=out, stderr=err, process_group=0)
-    os.setpriority(os.PRIO_PGRP, process.pid, mark.kwargs.get("nice", 0))
+        process = subprocess.Popen(list(map(str, arguments)), cwd=ROOT, env=inherited(), stdout=out, stderr=err, start_new_session=True)
+    nice = mark.kwargs.get("nice", 0)
+    os.setpriority(os.PRIO_PGRP, process.pid, nice)
+    group = Path(f"/proc/{process.pid}/autogroup")
+    if nice and group.exists():  # Linux shares the processors among sessions first, and a priority counts only within one: sched(7)
+        group.write_text(str(nice))
     threading.Thread(target=process.wait, daemon=True).start()  # tests that look at their children see none that has ended
     try:
         yield Beside(process, told, progress)
