@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,9 +51,10 @@ def running(folder: Path, mark: pytest.Mark) -> Iterator[Beside]:
         process = subprocess.Popen(list(map(str, arguments)), cwd=ROOT, env=inherited(), stdout=out, stderr=err, start_new_session=True)
     nice = mark.kwargs.get("nice", 0)
     os.setpriority(os.PRIO_PGRP, process.pid, nice)
-    group = Path(f"/proc/{process.pid}/autogroup")
-    if nice and group.exists():  # Linux shares the processors among sessions first, and a priority counts only within one: sched(7)
-        group.write_text(str(nice))
+    # Linux shares the processors among sessions first, and a priority counts only within one: sched(7). Not all systems have this or let
+    # everybody do it; there these take their part, and all else takes longer.
+    with suppress(OSError):
+        Path(f"/proc/{process.pid}/autogroup").write_text(str(nice))
     threading.Thread(target=process.wait, daemon=True).start()  # tests that look at their children see none that has ended
     try:
         yield Beside(process, told, progress)
