@@ -14,9 +14,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from agents.assessor.rounding import Ints
 
 REASONS_MAX: Final = 4
 

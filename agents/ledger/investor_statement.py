@@ -14,7 +14,21 @@ import numpy as np
 from agents.ledger import plans
 from agents.ledger.accounts import CLAIM, HOLD, PENDING, WALLET
 from agents.ledger.returns import xirr_ppm
-from agents.ledger.statements import EPOCH, ORIGINS, Held, Ints, Legs, Section, Value, coded, month_name, months_of, origin, summed
+from agents.ledger.statements import (
+    EPOCH,
+    ORIGINS,
+    Held,
+    Legs,
+    Section,
+    Value,
+    coded,
+    month_name,
+    months_of,
+    numbers_of,
+    origin,
+    summed,
+)
+from agents.ledger.transfers import Ints
 
 FORMAT: Final = "investor/1"
 
@@ -60,27 +74,28 @@ def sections(accounts: Sequence[Held], legs: Legs, income: tuple[Ints, Ints], ef
     `income` says of transfers of interest and late fees, in any order, which claim's account they are of.
     """
     currencies, currency = coded([one.currency for one in accounts])
-    moves = _moves(accounts, currency, legs, income)
+    numbers = numbers_of(accounts)
+    place = np.searchsorted(numbers, legs.account)
+    moves = _moves(accounts, currency, place, legs, (income[0], np.searchsorted(numbers, income[1])))
     return [
-        Section("totals", TOTALS, _totals(currencies, currency, accounts, legs, moves, effective)),
+        Section("totals", TOTALS, _totals(currencies, _balances(len(currencies), currency, accounts, place, legs), moves, effective)),
         Section("months", MONTHS, _months(currencies, moves)),
         Section("claims", CLAIMS, _claims(accounts, moves)),
     ]
 
 
-def _moves(accounts: Sequence[Held], currency: Ints, legs: Legs, income: tuple[Ints, Ints]) -> Moves:
-    numbers = np.array([one.number for one in accounts], np.int64)
+def _moves(accounts: Sequence[Held], currency: Ints, place: Ints, legs: Legs, income: tuple[Ints, Ints]) -> Moves:
+    """`place` is that of each leg's account, and of income that of the claim's."""
     is_claim, is_pending = (np.array([one.kind == kind for one in accounts], np.bool_) for kind in (CLAIM, PENDING))
-    place = np.searchsorted(numbers, legs.account)
     number, first, of = np.unique(legs.transfer, return_index=True, return_inverse=True)
     of_claim, of_pending = is_claim[place], is_pending[place]
     own = currency[place][first]
     claim = np.full(len(number), -1, np.int64)
     claim[of[of_claim]] = place[of_claim]
     if len(number):
-        at, account = np.minimum(np.searchsorted(number, income[0]), len(number) - 1), np.searchsorted(numbers, income[1])
-        known = (number[at] == income[0]) & (own[at] == currency[account])
-        claim[at[known]] = account[known]
+        at = np.minimum(np.searchsorted(number, income[0]), len(number) - 1)
+        known = (number[at] == income[0]) & (own[at] == currency[income[1]])
+        claim[at[known]] = income[1][known]
     cash, pending, claimed = (summed(len(number), of, np.where(mask, legs.amount, 0)) for mask in (~of_claim, of_pending, of_claim))
     return Moves(number, own, legs.day[first], legs.origin[first], cash, pending, claim, claimed)
 
@@ -91,13 +106,14 @@ def _flows(rows: int, row: Ints, moves: Moves) -> Ints:
     return summed((rows, len(_NAMES)), (row, column), moves.cash * _SIGNS[column])
 
 
-def _totals(
-    currencies: list[str], currency: Ints, accounts: Sequence[Held], legs: Legs, moves: Moves, effective: date
-) -> list[tuple[Value, ...]]:
-    place = np.searchsorted(np.array([one.number for one in accounts], np.int64), legs.account)
+def _balances(size: int, currency: Ints, accounts: Sequence[Held], place: Ints, legs: Legs) -> Ints:
+    """[currencies, kinds of accounts]; the last kind is claims."""
     kinds = (WALLET, HOLD, PENDING, CLAIM)
     kind = np.array([kinds.index(one.kind) for one in accounts], np.int64)
-    balances = summed((len(currencies), len(kinds)), (currency[place], kind[place]), legs.amount)
+    return summed((size, len(kinds)), (currency[place], kind[place]), legs.amount)
+
+
+def _totals(currencies: list[str], balances: Ints, moves: Moves, effective: date) -> list[tuple[Value, ...]]:
     flows = _flows(len(currencies), moves.currency, moves)
     returns = [_xirr(moves, code, int(held), effective) for code, held in enumerate(balances[:, -1])]
     some = np.flatnonzero(np.bincount(moves.currency, minlength=len(currencies)))

@@ -13,7 +13,8 @@ import numpy as np
 
 from agents.ledger import plans
 from agents.ledger.accounts import PRINCIPAL, RETAINED, SETTLEMENT, TRANSIT, UNSOLD
-from agents.ledger.statements import Held, Ints, Legs, Section, Value, coded, day_of, origin, summed
+from agents.ledger.statements import Held, Legs, Section, Value, coded, day_of, numbers_of, origin, summed
+from agents.ledger.transfers import Ints
 
 FORMAT: Final = "originator/1"
 KINDS: Final = (SETTLEMENT, TRANSIT, RETAINED, PRINCIPAL, UNSOLD)  # whose legs it takes
@@ -30,7 +31,7 @@ def sections(accounts: Sequence[Held], legs: Legs, effective: date) -> list[Sect
     The day of a leg is that of what it takes back, if it takes something back.
     """
     currencies, currency = coded([one.currency for one in accounts])
-    place = np.searchsorted(np.array([one.number for one in accounts], np.int64), legs.account)
+    place = np.searchsorted(numbers_of(accounts), legs.account)
     kind = np.array([KINDS.index(one.kind) for one in accounts], np.int64)[place]
     own = currency[place]
     assets, of_asset = coded([f"{one.currency}/{one.asset or ''}" for one in accounts])

@@ -8,9 +8,8 @@ whose signs change more than once may have several such rates: then it is one of
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from agents.ledger.transfers import Ints
 
 PPM: Final = 1_000_000
 PPM_MIN: Final = 1 - PPM  # a return is above -100 %

@@ -12,11 +12,10 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agents.ledger import plans
+from agents.ledger.transfers import Ints
 
-Ints = NDArray[np.int64]
 Value = str | int | date | None
 
 EPOCH: Final = date(1970, 1, 1)
@@ -67,6 +66,11 @@ class Legs(NamedTuple):
 def origin(kind: str) -> int:
     """The number of an origin."""
     return ORIGINS.index(kind) + 1
+
+
+def numbers_of(accounts: Sequence[Held]) -> Ints:
+    """Their numbers; as they are in order, np.searchsorted finds the place of an account by its number."""
+    return np.array([one.number for one in accounts], np.int64)
 
 
 def summed(size: int | tuple[int, ...], places: Ints | tuple[Ints, ...], amounts: Ints) -> Ints:

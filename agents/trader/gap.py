@@ -9,7 +9,7 @@ from agents.trader import limits
 from agents.trader.expression import CriteriaError
 from agents.trader.normal import within
 from schemas.asset import CENTS_MAX
-from schemas.criteria import Criteria
+from schemas.criteria import Conjunction, Criteria
 from schemas.criteria import fault as criteria_fault
 from schemas.events import BuyOffer, BuyOfferWithdrawn, Portfolio, Withdrawal
 
@@ -112,7 +112,8 @@ def fault(portfolio: Portfolio, markets: tuple[str, ...]) -> str:
 
 def _money_faults(portfolio: Portfolio, names: Sequence[str]) -> tuple[tuple[bool, str], ...]:
     percents = [bucket.share_percent for bucket in portfolio.buckets]
-    criteria = ((bucket.name, _criteria_fault(bucket.criteria, portfolio)) for bucket in portfolio.buckets[:BUCKETS_MAX])
+    limited = limits.predicates(portfolio)
+    criteria = ((bucket.name, _criteria_fault(bucket.criteria, limited)) for bucket in portfolio.buckets[:BUCKETS_MAX])
     limit = limits.fault(portfolio)
     return (
         (not 0 < portfolio.size_cents <= CENTS_MAX, f"size_cents: {portfolio.size_cents}; must be 1 to {CENTS_MAX}"),
@@ -125,12 +126,12 @@ def _money_faults(portfolio: Portfolio, names: Sequence[str]) -> tuple[tuple[boo
     )
 
 
-def _criteria_fault(criteria: Criteria, portfolio: Portfolio) -> str:
+def _criteria_fault(criteria: Criteria, limited: Conjunction) -> str:
     """Why a bucket's criteria cannot be brought within the limits, empty if they can."""
     why = criteria_fault(criteria)
     if not why:
         try:
-            within(criteria, limits.predicates(portfolio))
+            within(criteria, limited)
         except CriteriaError as fault:
             return fault.why
     return why

@@ -129,9 +129,10 @@ class _Reader:
 
     def _within_limits(self, portfolio: Portfolio) -> None:
         """Every bucket takes something within the limits."""
+        limited = predicates(portfolio)
         for place, bucket in enumerate(portfolio.buckets):
             try:
-                nothing = not within(bucket.criteria, predicates(portfolio)).any_of
+                nothing = not within(bucket.criteria, limited).any_of
             except CriteriaError as fault:
                 self.problems.append(f"buckets[{place}].criteria: with the portfolio's limits {fault.why}")
                 continue
